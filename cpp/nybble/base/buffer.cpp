@@ -1,0 +1,177 @@
+#include "nybble/base/buffer.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <list>
+#include <map>
+#include <mutex>
+#include <new>
+#include <utility>
+
+namespace nybble {
+namespace {
+
+// Smaller blocks are left to malloc, which reuses them itself without returning pages.
+constexpr size_t kCachedBytes = size_t{64} << 10;
+constexpr size_t kPageBytes = 4096;
+
+size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
+
+size_t default_cache_limit() {
+  const auto pages = static_cast<size_t>(sysconf(_SC_PHYS_PAGES));
+  return pages / 8 * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// Freed blocks by size, the oldest given back first when there are too many.
+class Recycler {
+ public:
+  // Never destroyed: buffers owned by objects of other static storage may outlive any order of exit.
+  static Recycler& instance() {
+    static Recycler& recycler = *new Recycler;
+    return recycler;
+  }
+
+  void* allocate(size_t& capacity_bytes) {
+    if (capacity_bytes >= kCachedBytes) {
+      const std::lock_guard lock(mutex_);
+      // A block may be up to a quarter larger than asked for.
+      const auto found = by_size_.lower_bound(capacity_bytes);
+      if (found != by_size_.end() && found->first <= capacity_bytes + capacity_bytes / 4) {
+        void* data = found->second->data;
+        capacity_bytes = found->first;
+        cached_bytes_ -= found->first;
+        by_age_.erase(found->second);
+        by_size_.erase(found);
+        count(capacity_bytes);
+        return data;
+      }
+    }
+    void* data = std::aligned_alloc(kBufferAlignment, capacity_bytes);
+    if (data == nullptr) {
+      clear();
+      data = std::aligned_alloc(kBufferAlignment, capacity_bytes);
+      if (data == nullptr) throw std::bad_alloc();
+    }
+    const std::lock_guard lock(mutex_);
+    count(capacity_bytes);
+    return data;
+  }
+
+  void free(void* data, size_t capacity_bytes) {
+    const std::lock_guard lock(mutex_);
+    active_bytes_ -= capacity_bytes;
+    if (capacity_bytes < kCachedBytes || capacity_bytes > limit_bytes_) {
+      std::free(data);
+      return;
+    }
+    trim(limit_bytes_ - capacity_bytes);
+    by_age_.push_back({data, {}});
+    const auto block = std::prev(by_age_.end());
+    block->place = by_size_.emplace(capacity_bytes, block);
+    cached_bytes_ += capacity_bytes;
+  }
+
+  void clear() {
+    const std::lock_guard lock(mutex_);
+    trim(0);
+  }
+
+  size_t set_limit(size_t limit_bytes) {
+    const std::lock_guard lock(mutex_);
+    trim(limit_bytes);
+    return std::exchange(limit_bytes_, limit_bytes);
+  }
+
+  size_t active() { return read(active_bytes_); }
+  size_t peak() { return read(peak_bytes_); }
+  size_t cached() { return read(cached_bytes_); }
+  void reset_peak() {
+    const std::lock_guard lock(mutex_);
+    peak_bytes_ = 0;
+  }
+
+ private:
+  struct Block;
+  using BySize = std::multimap<size_t, std::list<Block>::iterator>;
+  struct Block {
+    void* data;
+    BySize::iterator place;
+  };
+
+  Recycler() {
+    // A fork while another thread holds the lock would leave it locked in the child for ever.
+    pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
+                   [] { instance().mutex_.unlock(); });
+  }
+
+  size_t read(const size_t& value) {
+    const std::lock_guard lock(mutex_);
+    return value;
+  }
+
+  void count(size_t capacity_bytes) {
+    active_bytes_ += capacity_bytes;
+    peak_bytes_ = std::max(peak_bytes_, active_bytes_);
+  }
+
+  void trim(size_t limit_bytes) {
+    while (cached_bytes_ > limit_bytes) {
+      const Block& oldest = by_age_.front();
+      std::free(oldest.data);
+      cached_bytes_ -= oldest.place->first;
+      by_size_.erase(oldest.place);
+      by_age_.pop_front();
+    }
+  }
+
+  std::mutex mutex_;
+  std::list<Block> by_age_;
+  BySize by_size_;
+  size_t cached_bytes_ = 0;
+  size_t active_bytes_ = 0;
+  size_t peak_bytes_ = 0;
+  size_t limit_bytes_ = default_cache_limit();
+};
+
+}  // namespace
+
+Buffer::Buffer(void* data, size_t size_bytes, size_t capacity_bytes, bool writable,
+               std::function<void()> release)
+    : data_(data),
+      size_bytes_(size_bytes),
+      capacity_bytes_(capacity_bytes),
+      writable_(writable),
+      release_(std::move(release)) {}
+
+std::shared_ptr<Buffer> Buffer::allocate(size_t size_bytes) {
+  if (size_bytes > SIZE_MAX / 2) throw std::bad_alloc();
+  const size_t step = size_bytes >= kCachedBytes ? kPageBytes : kBufferAlignment;
+  size_t capacity_bytes = std::max(round_up(size_bytes, step), step);
+  void* data = Recycler::instance().allocate(capacity_bytes);
+  return std::shared_ptr<Buffer>(new Buffer(data, size_bytes, capacity_bytes, true, {}));
+}
+
+std::shared_ptr<Buffer> Buffer::borrow(void* data, size_t size_bytes, bool writable,
+                                       std::function<void()> release) {
+  return std::shared_ptr<Buffer>(new Buffer(data, size_bytes, 0, writable, std::move(release)));
+}
+
+Buffer::~Buffer() {
+  if (release_) {
+    release_();
+  } else if (capacity_bytes_ != 0) {
+    Recycler::instance().free(data_, capacity_bytes_);
+  }
+}
+
+size_t get_active_memory() { return Recycler::instance().active(); }
+size_t get_peak_memory() { return Recycler::instance().peak(); }
+void reset_peak_memory() { Recycler::instance().reset_peak(); }
+size_t get_cache_memory() { return Recycler::instance().cached(); }
+size_t set_cache_limit(size_t limit_bytes) { return Recycler::instance().set_limit(limit_bytes); }
+void clear_cache() { Recycler::instance().clear(); }
+
+}  // namespace nybble

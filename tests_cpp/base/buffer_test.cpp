@@ -1,0 +1,78 @@
+#include "nybble/base/buffer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+
+namespace nybble {
+namespace {
+
+constexpr size_t kMegabyte = size_t{1} << 20;
+
+TEST(Buffer, IsAlignedAtEverySize) {
+  for (const size_t bytes : {size_t{0}, size_t{1}, size_t{63}, size_t{65537}, 3 * kMegabyte}) {
+    const auto buffer = Buffer::allocate(bytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer->data()) % kBufferAlignment, 0u);
+    EXPECT_EQ(buffer->size_bytes(), bytes);
+    EXPECT_TRUE(buffer->writable());
+  }
+}
+
+TEST(Buffer, ReusesAFreedBlockOfTheSameSize) {
+  clear_cache();
+  const void* first = Buffer::allocate(kMegabyte)->data();
+  EXPECT_EQ(get_cache_memory(), kMegabyte);
+  const auto again = Buffer::allocate(kMegabyte - 100);
+  EXPECT_EQ(again->data(), first);
+  EXPECT_EQ(get_cache_memory(), 0u);
+}
+
+TEST(Buffer, DoesNotHandOutABlockMoreThanAQuarterTooLarge) {
+  clear_cache();
+  Buffer::allocate(4 * kMegabyte);
+  const auto small = Buffer::allocate(kMegabyte);
+  EXPECT_EQ(get_cache_memory(), 4 * kMegabyte);
+}
+
+TEST(Buffer, KeepsNoMoreThanTheLimitAndDropsTheOldestFirst) {
+  clear_cache();
+  const size_t old_limit = set_cache_limit(3 * kMegabyte);
+  Buffer::allocate(kMegabyte);
+  Buffer::allocate(2 * kMegabyte);
+  EXPECT_EQ(get_cache_memory(), 3 * kMegabyte);
+  Buffer::allocate(3 * kMegabyte);
+  EXPECT_EQ(get_cache_memory(), 3 * kMegabyte);
+  EXPECT_EQ(set_cache_limit(old_limit), 3 * kMegabyte);
+  clear_cache();
+  EXPECT_EQ(get_cache_memory(), 0u);
+}
+
+TEST(Buffer, CountsActiveAndPeakMemory) {
+  reset_peak_memory();
+  const size_t before = get_active_memory();
+  {
+    const auto buffer = Buffer::allocate(kMegabyte);
+    EXPECT_EQ(get_active_memory(), before + kMegabyte);
+  }
+  EXPECT_EQ(get_active_memory(), before);
+  EXPECT_EQ(get_peak_memory(), before + kMegabyte);
+}
+
+TEST(Buffer, TellsTheOwnerOfBorrowedMemoryOnce) {
+  int memory = 7;
+  int released = 0;
+  auto buffer = Buffer::borrow(&memory, sizeof(memory), false, [&] { ++released; });
+  auto second = buffer;
+  buffer.reset();
+  EXPECT_EQ(released, 0);
+  second.reset();
+  EXPECT_EQ(released, 1);
+}
+
+TEST(Buffer, ThrowsWhenThereIsNotSoMuchMemory) {
+  EXPECT_THROW(Buffer::allocate(SIZE_MAX), std::bad_alloc);
+  EXPECT_THROW(Buffer::allocate(size_t{1} << 60), std::bad_alloc);
+}
+
+}  // namespace
+}  // namespace nybble
