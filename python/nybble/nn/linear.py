@@ -1,0 +1,101 @@
+"""Dense linear layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nybble.core as mx
+from nybble.nn._init import inverse_sqrt, uniform_weight
+from nybble.nn.module import Module
+from nybble.nn.quantized import QuantizedLinear
+
+__all__ = ["Identity", "Linear"]
+
+
+class Identity(Module):
+    """Returns its input.
+
+    Args:
+        args: ignored, so that it can stand in for any layer.
+        kwargs: ignored.
+
+    Example:
+        >>> import nybble.nn as nn
+        >>> nn.Identity(512, bias=False)(7)
+        7
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return x
+
+
+class Linear(Module):
+    """``x @ weight.T + bias``.
+
+    ``weight`` is ``[output_dims, input_dims]``, ``bias`` ``[output_dims]``; both are drawn
+    uniformly between plus and minus ``1 / sqrt(input_dims)``, float32.
+
+    Args:
+        input_dims: the last dimension of the input, at least 1.
+        output_dims: the last dimension of the output.
+        bias: whether to add a bias.
+
+    Raises:
+        ValueError: ``input_dims`` is less than 1.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> import nybble.nn as nn
+        >>> layer = nn.Linear(64, 8)
+        >>> layer(mx.zeros((2, 5, 64))).shape
+        (2, 5, 8)
+        >>> layer.to_quantized(bits=8)
+        QuantizedLinear(input_dims=64, output_dims=8, bias=True, group_size=64, bits=8, mode=affine)
+    """
+
+    def __init__(self, input_dims: int, output_dims: int, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = uniform_weight(type(self).__name__, output_dims, input_dims)
+        if bias:
+            bound = inverse_sqrt(type(self).__name__, "input_dims", input_dims)
+            self.bias = mx.random.uniform(low=-bound, high=bound, shape=(output_dims,))
+
+    def _extra_repr(self) -> str:
+        output_dims, input_dims = self.weight.shape
+        return f"input_dims={input_dims}, output_dims={output_dims}, bias={'bias' in self}"
+
+    def __call__(self, x: mx.array) -> mx.array:
+        if "bias" in self:
+            return mx.addmm(self["bias"], x, self["weight"].T)
+        return x @ self["weight"].T
+
+    def to_quantized(
+        self,
+        group_size: int | None = None,
+        bits: int | None = None,
+        mode: str = "affine",
+        quantize_input: bool = False,
+        *,
+        fit: str | None = None,
+    ) -> QuantizedLinear:
+        """A quantized copy of the layer.
+
+        Args:
+            group_size: see :func:`nybble.core.quantize`; None means the default of ``mode``.
+            bits: see :func:`nybble.core.quantize`; None means the default of ``mode``.
+            mode: see :func:`nybble.core.quantize`.
+            quantize_input: must be False: no layer quantizes its input.
+            fit: see :func:`nybble.core.quantize`.
+
+        Raises:
+            ValueError: ``quantize_input`` is true, or the weight cannot be quantized so.
+        """
+        if quantize_input:
+            raise ValueError(
+                f"[{type(self).__name__}.to_quantized] quantize_input=True is not supported; "
+                "quantize_input=False quantizes the weight alone."
+            )
+        return QuantizedLinear.from_linear(self, group_size, bits, mode, fit=fit)
