@@ -79,8 +79,8 @@ TEST(Array, DeferredDataAreMadeOnceAndWhenNeeded) {
 TEST(Array, DeferredWorkRunsAfterItsInputsAndLetsThemGo) {
   int runs = 0;
   array source = deferred_count(3, &runs);
-  const array twice = deferred_array(
-      {3}, Dtype::kInt32, {source}, [](const std::vector<array>& inputs, void* out) {
+  const array twice =
+      deferred_array({3}, Dtype::kInt32, {source}, [](const std::vector<array>& inputs, void* out) {
         for (int i = 0; i < 3; ++i) {
           static_cast<int32_t*>(out)[i] = 2 * inputs[0].data<int32_t>()[i];
         }
@@ -102,15 +102,15 @@ TEST(Array, LongDeferredChainsNeitherOverflowTheStackNorGrow) {
 
 TEST(Array, OneDeferredWorkMakesSeveralResults) {
   int runs = 0;
-  const std::vector<array> both = deferred_arrays(
-      {{{1}, Dtype::kInt32}, {{2}, Dtype::kFloat32}}, {}, [&](const std::vector<array>&) {
-        ++runs;
-        auto first = Buffer::allocate(4);
-        auto second = Buffer::allocate(8);
-        *static_cast<int32_t*>(first->data()) = 7;
-        static_cast<float*>(second->data())[1] = 0.5f;
-        return std::vector{first, second};
-      });
+  const std::vector<array> both = deferred_arrays({{{1}, Dtype::kInt32}, {{2}, Dtype::kFloat32}},
+                                                  {}, [&](const std::vector<array>&) {
+                                                    ++runs;
+                                                    auto first = Buffer::allocate(4);
+                                                    auto second = Buffer::allocate(8);
+                                                    *static_cast<int32_t*>(first->data()) = 7;
+                                                    static_cast<float*>(second->data())[1] = 0.5f;
+                                                    return std::vector{first, second};
+                                                  });
   EXPECT_EQ(both[1].data<float>()[1], 0.5f);
   EXPECT_FALSE(both[0].deferred());
   EXPECT_EQ(elements(both[0]), std::vector<int32_t>{7});

@@ -1,7 +1,7 @@
 #include "nybble/base/half.h"
 
-#include <Eigen/Core>
 #include <gtest/gtest.h>
+#include <Eigen/Core>
 
 #include <bit>
 #include <cmath>
@@ -45,7 +45,8 @@ TEST(Half, Bfloat16WidensEveryValueExactly) { expect_same_widening<bfloat16, Eig
 TEST(Half, RoundsTiesAndTheirNeighboursAsIeeeDoes) {
   for (uint32_t bits = 0; bits < 0x7c00; ++bits) {
     const float low = float16::widen(static_cast<uint16_t>(bits));
-    const float high = bits + 1 == 0x7c00 ? 65536.0f : float16::widen(static_cast<uint16_t>(bits + 1));
+    const float high =
+        bits + 1 == 0x7c00 ? 65536.0f : float16::widen(static_cast<uint16_t>(bits + 1));
     const float middle = low + (high - low) / 2;
     for (const float value : {middle, std::nextafter(middle, 0.0f), std::nextafter(middle, 1e9f)}) {
       expect_same_rounding<float16, Eigen::half>(value);

@@ -33,7 +33,8 @@ TEST(ThreadPool, ManyShortJobsDoNotLoseTasks) {
   const size_t before = set_num_threads(4);
   std::atomic<int64_t> sum{0};
   for (int job = 0; job < 20000; ++job) {
-    parallel_for(3, kLongNanoseconds, [&](size_t task, size_t) { sum += static_cast<int64_t>(task); });
+    parallel_for(3, kLongNanoseconds,
+                 [&](size_t task, size_t) { sum += static_cast<int64_t>(task); });
   }
   EXPECT_EQ(sum, 20000 * 3);
   set_num_threads(static_cast<int64_t>(before));

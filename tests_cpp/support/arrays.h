@@ -35,7 +35,7 @@ inline array integers(const std::vector<int32_t>& values) {
 template <class T = int32_t>
 std::vector<T> elements(const array& a) {
   const array dense = a.contiguous();
-  return {dense.data<T>(), dense.data<T>() + dense.size()};
+  return std::vector<T>(dense.data<T>(), dense.data<T>() + dense.size());
 }
 
 }  // namespace nybble::test

@@ -196,8 +196,8 @@ array deferred_array(Shape shape, Dtype dtype, std::vector<array> inputs,
       .front();
 }
 
-void copy_strided(const void* from, const Strides& from_strides, void* to, const Strides& to_strides,
-                  const Shape& shape, size_t bytes) {
+void copy_strided(const void* from, const Strides& from_strides, void* to,
+                  const Strides& to_strides, const Shape& shape, size_t bytes) {
   const StridedWalk walk(shape, {&from_strides, &to_strides});
   visit_size(bytes, [&](auto tag) {
     using T = typename decltype(tag)::type;

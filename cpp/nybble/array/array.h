@@ -1,6 +1,7 @@
 #pragma once
 
-// The array: a handle on shared memory with a dtype, a shape and strides; or on memory yet to be made.
+// The array: a handle on shared memory with a dtype, a shape and strides; or on memory yet to be
+// made.
 
 #include <atomic>
 #include <functional>
@@ -52,7 +53,8 @@ class Storage {
   explicit Storage(std::shared_ptr<Deferred> deferred);
 
   bool ready() const { return ready_.load(std::memory_order_acquire); }
-  /// The buffer; does the deferred work first if there is any. Never call it within a parallel region.
+  /// The buffer; does the deferred work first if there is any. Never call it within a parallel
+  /// region.
   Buffer& buffer() {
     if (!ready()) materialize();
     return *buffer_;
@@ -74,14 +76,15 @@ class Storage {
   std::atomic<bool> ready_;
 };
 
-/// A handle. Copying it copies no data: both handles share the storage, and writing through one first
-/// gives it a storage of its own (see make_writable). Negative and zero strides are ordinary.
+/// A handle. Copying it copies no data: both handles share the storage, and writing through one
+/// first gives it a storage of its own (see make_writable). Negative and zero strides are ordinary.
 class array {
  public:
   /// A dense array of uninitialised memory.
   array(Shape shape, Dtype dtype);
   /// An array on existing storage. The first element lies offset elements into the buffer.
-  array(Shape shape, Dtype dtype, Strides strides, int64_t offset, std::shared_ptr<Storage> storage);
+  array(Shape shape, Dtype dtype, Strides strides, int64_t offset,
+        std::shared_ptr<Storage> storage);
   /// A dense array on existing memory.
   array(Shape shape, Dtype dtype, std::shared_ptr<Buffer> buffer);
 
@@ -120,8 +123,8 @@ class array {
     return static_cast<const T*>(data());
   }
 
-  /// The first element, for writing. Only for a handle that is the sole owner: a new array, or one after
-  /// make_writable().
+  /// The first element, for writing. Only for a handle that is the sole owner: a new array, or one
+  /// after make_writable().
   void* mutable_data() { return const_cast<void*>(data()); }
   template <class T>
   T* mutable_data() {
@@ -133,8 +136,8 @@ class array {
   /// Gives the handle a dense copy of its data unless it is the only owner.
   void make_writable();
 
-  /// Another array on the same memory, from `offset` elements behind this one's first. (A copy while
-  /// somebody else may write to the memory.)
+  /// Another array on the same memory, from `offset` elements behind this one's first. (A copy
+  /// while somebody else may write to the memory.)
   array view(Shape shape, Strides strides, int64_t offset = 0) const;
   /// The same elements as an array of its own.
   array alias() const { return view(shape_, strides_); }
@@ -155,8 +158,8 @@ class array {
   std::shared_ptr<Storage> storage_;
 };
 
-/// Dense arrays whose data `produce` makes when one of them is needed. Long chains are cut: inputs with
-/// more than a hundred deferred steps behind them are made at once.
+/// Dense arrays whose data `produce` makes when one of them is needed. Long chains are cut: inputs
+/// with more than a hundred deferred steps behind them are made at once.
 std::vector<array> deferred_arrays(const std::vector<std::pair<Shape, Dtype>>& results,
                                    std::vector<array> inputs, Deferred::Produce produce);
 
@@ -165,7 +168,7 @@ array deferred_array(Shape shape, Dtype dtype, std::vector<array> inputs,
                      std::function<void(const std::vector<array>& inputs, void* destination)> fill);
 
 /// Copies elements of `bytes` = 1, 2, 4 or 8 bytes between strided places of one shape.
-void copy_strided(const void* from, const Strides& from_strides, void* to, const Strides& to_strides,
-                  const Shape& shape, size_t bytes);
+void copy_strided(const void* from, const Strides& from_strides, void* to,
+                  const Strides& to_strides, const Shape& shape, size_t bytes);
 
 }  // namespace nybble

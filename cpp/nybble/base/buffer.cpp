@@ -11,6 +11,8 @@
 #include <new>
 #include <utility>
 
+#include "nybble/base/error.h"
+
 namespace nybble {
 namespace {
 
@@ -28,7 +30,8 @@ size_t default_cache_limit() {
 /// Freed blocks by size, the oldest given back first when there are too many.
 class Recycler {
  public:
-  // Never destroyed: buffers owned by objects of other static storage may outlive any order of exit.
+  // Never destroyed: buffers owned by objects of other static storage may outlive any order of
+  // exit.
   static Recycler& instance() {
     static Recycler& recycler = *new Recycler;
     return recycler;
@@ -53,7 +56,7 @@ class Recycler {
     if (data == nullptr) {
       clear();
       data = std::aligned_alloc(kBufferAlignment, capacity_bytes);
-      if (data == nullptr) throw std::bad_alloc();
+      if (data == nullptr) throw memory_error(capacity_bytes);
     }
     const std::lock_guard lock(mutex_);
     count(capacity_bytes);
@@ -147,7 +150,7 @@ Buffer::Buffer(void* data, size_t size_bytes, size_t capacity_bytes, bool writab
       release_(std::move(release)) {}
 
 std::shared_ptr<Buffer> Buffer::allocate(size_t size_bytes) {
-  if (size_bytes > SIZE_MAX / 2) throw std::bad_alloc();
+  if (size_bytes > SIZE_MAX / 2) throw memory_error(size_bytes);
   const size_t step = size_bytes >= kCachedBytes ? kPageBytes : kBufferAlignment;
   size_t capacity_bytes = std::max(round_up(size_bytes, step), step);
   void* data = Recycler::instance().allocate(capacity_bytes);

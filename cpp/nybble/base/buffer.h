@@ -1,6 +1,7 @@
 #pragma once
 
-// Memory of arrays: aligned, reference-counted, recycled; or borrowed (a mapped file, a NumPy array).
+// Memory of arrays: aligned, reference-counted, recycled; or borrowed (a mapped file, a NumPy
+// array).
 
 #include <cstddef>
 #include <functional>
@@ -11,11 +12,11 @@ namespace nybble {
 /// Alignment in bytes of every buffer the library allocates.
 inline constexpr size_t kBufferAlignment = 64;
 
-/// A block of memory. Freed blocks of 64 KiB and more are kept in a bounded cache and reused: writing
-/// 117 MB takes 5.5 ms into a reused block and 42 ms into fresh pages (Zen 3).
+/// A block of memory. Freed blocks of 64 KiB and more are kept in a bounded cache and reused:
+/// writing 117 MB takes 5.5 ms into a reused block and 42 ms into fresh pages (Zen 3).
 class Buffer {
  public:
-  /// Uninitialised memory; throws std::bad_alloc. Zero bytes give a valid buffer.
+  /// Uninitialised memory; throws memory_error. Zero bytes give a valid buffer.
   static std::shared_ptr<Buffer> allocate(size_t size_bytes);
 
   /// Memory that belongs to someone else; release is called once, by the last owner.

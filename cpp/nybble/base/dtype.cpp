@@ -26,10 +26,14 @@ constexpr std::array<DtypeInfo, kDtypes> kTable = {{
 
 Dtype signed_of_size(size_t bytes) {
   switch (bytes) {
-    case 1: return Dtype::kInt8;
-    case 2: return Dtype::kInt16;
-    case 4: return Dtype::kInt32;
-    default: return Dtype::kInt64;
+    case 1:
+      return Dtype::kInt8;
+    case 2:
+      return Dtype::kInt16;
+    case 4:
+      return Dtype::kInt32;
+    default:
+      return Dtype::kInt64;
   }
 }
 
@@ -63,22 +67,29 @@ Dtype promote(Dtype a, Dtype b) {
 bool is_subdtype(DtypeCategory a, DtypeCategory b) {
   if (a == b || b == DtypeCategory::kGeneric) return true;
   switch (b) {
-    case DtypeCategory::kNumber: return a != DtypeCategory::kGeneric;
+    case DtypeCategory::kNumber:
+      return a != DtypeCategory::kGeneric;
     case DtypeCategory::kInteger:
       return a == DtypeCategory::kSignedInteger || a == DtypeCategory::kUnsignedInteger;
     case DtypeCategory::kInexact:
       return a == DtypeCategory::kFloating || a == DtypeCategory::kComplexFloating;
-    default: return false;
+    default:
+      return false;
   }
 }
 
 bool is_subdtype(Dtype dtype, DtypeCategory category) {
   switch (kind(dtype)) {
-    case DtypeKind::kBool: return category == DtypeCategory::kGeneric;
-    case DtypeKind::kUnsigned: return is_subdtype(DtypeCategory::kUnsignedInteger, category);
-    case DtypeKind::kSigned: return is_subdtype(DtypeCategory::kSignedInteger, category);
-    case DtypeKind::kFloating: return is_subdtype(DtypeCategory::kFloating, category);
-    case DtypeKind::kComplex: break;
+    case DtypeKind::kBool:
+      return category == DtypeCategory::kGeneric;
+    case DtypeKind::kUnsigned:
+      return is_subdtype(DtypeCategory::kUnsignedInteger, category);
+    case DtypeKind::kSigned:
+      return is_subdtype(DtypeCategory::kSignedInteger, category);
+    case DtypeKind::kFloating:
+      return is_subdtype(DtypeCategory::kFloating, category);
+    case DtypeKind::kComplex:
+      break;
   }
   return is_subdtype(DtypeCategory::kComplexFloating, category);
 }

@@ -52,13 +52,15 @@ inline bool is_floating(Dtype dtype) { return kind(dtype) == DtypeKind::kFloatin
 inline bool is_complex(Dtype dtype) { return kind(dtype) == DtypeKind::kComplex; }
 inline bool is_inexact(Dtype dtype) { return kind(dtype) >= DtypeKind::kFloating; }
 inline bool is_unsigned(Dtype dtype) { return kind(dtype) == DtypeKind::kUnsigned; }
-inline bool is_integer(Dtype dtype) { return is_unsigned(dtype) || kind(dtype) == DtypeKind::kSigned; }
+inline bool is_integer(Dtype dtype) {
+  return is_unsigned(dtype) || kind(dtype) == DtypeKind::kSigned;
+}
 
 std::ostream& operator<<(std::ostream& out, Dtype dtype);
 
 /// The dtype of the result of an operation on two arrays. Signed with unsigned gives the next wider
-/// signed type (float32 for uint64), two different 16-bit floats give float32, float64 with complex64
-/// gives complex64, as MLX does.
+/// signed type (float32 for uint64), two different 16-bit floats give float32, float64 with
+/// complex64 gives complex64, as MLX does.
 Dtype promote(Dtype a, Dtype b);
 
 /// The categories of issubdtype, from the general to the special.
@@ -80,24 +82,39 @@ struct TypeTag {
   using type = T;
 };
 
-/// Calls f(TypeTag<T>{}) with the C++ type of the dtype; the only switch over dtypes in the project.
+/// Calls f(TypeTag<T>{}) with the C++ type of the dtype; the only switch over dtypes in the
+/// project.
 template <class F>
 decltype(auto) visit_dtype(Dtype dtype, F&& f) {
   switch (dtype) {
-    case Dtype::kBool: return f(TypeTag<bool>{});
-    case Dtype::kUint8: return f(TypeTag<uint8_t>{});
-    case Dtype::kUint16: return f(TypeTag<uint16_t>{});
-    case Dtype::kUint32: return f(TypeTag<uint32_t>{});
-    case Dtype::kUint64: return f(TypeTag<uint64_t>{});
-    case Dtype::kInt8: return f(TypeTag<int8_t>{});
-    case Dtype::kInt16: return f(TypeTag<int16_t>{});
-    case Dtype::kInt32: return f(TypeTag<int32_t>{});
-    case Dtype::kInt64: return f(TypeTag<int64_t>{});
-    case Dtype::kFloat16: return f(TypeTag<float16>{});
-    case Dtype::kBfloat16: return f(TypeTag<bfloat16>{});
-    case Dtype::kFloat32: return f(TypeTag<float>{});
-    case Dtype::kFloat64: return f(TypeTag<double>{});
-    case Dtype::kComplex64: break;
+    case Dtype::kBool:
+      return f(TypeTag<bool>{});
+    case Dtype::kUint8:
+      return f(TypeTag<uint8_t>{});
+    case Dtype::kUint16:
+      return f(TypeTag<uint16_t>{});
+    case Dtype::kUint32:
+      return f(TypeTag<uint32_t>{});
+    case Dtype::kUint64:
+      return f(TypeTag<uint64_t>{});
+    case Dtype::kInt8:
+      return f(TypeTag<int8_t>{});
+    case Dtype::kInt16:
+      return f(TypeTag<int16_t>{});
+    case Dtype::kInt32:
+      return f(TypeTag<int32_t>{});
+    case Dtype::kInt64:
+      return f(TypeTag<int64_t>{});
+    case Dtype::kFloat16:
+      return f(TypeTag<float16>{});
+    case Dtype::kBfloat16:
+      return f(TypeTag<bfloat16>{});
+    case Dtype::kFloat32:
+      return f(TypeTag<float>{});
+    case Dtype::kFloat64:
+      return f(TypeTag<double>{});
+    case Dtype::kComplex64:
+      break;
   }
   return f(TypeTag<complex64>{});
 }
@@ -106,10 +123,14 @@ decltype(auto) visit_dtype(Dtype dtype, F&& f) {
 template <class F>
 decltype(auto) visit_size(size_t bytes, F&& f) {
   switch (bytes) {
-    case 1: return f(TypeTag<uint8_t>{});
-    case 2: return f(TypeTag<uint16_t>{});
-    case 4: return f(TypeTag<uint32_t>{});
-    default: return f(TypeTag<uint64_t>{});
+    case 1:
+      return f(TypeTag<uint8_t>{});
+    case 2:
+      return f(TypeTag<uint16_t>{});
+    case 4:
+      return f(TypeTag<uint32_t>{});
+    default:
+      return f(TypeTag<uint64_t>{});
   }
 }
 
@@ -147,7 +168,8 @@ To convert(From value) {
     return value != From(0);
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     // A float outside the range of the target is undefined behaviour in C++: go through the widest
-    // integer that holds it, then wrap. 32-bit targets saturate NaN to INT32_MIN as x86 hardware does.
+    // integer that holds it, then wrap. 32-bit targets saturate NaN to INT32_MIN as x86 hardware
+    // does.
     using Wide = std::conditional_t<std::is_same_v<To, uint64_t>, uint64_t, int64_t>;
     if constexpr (std::is_same_v<Wide, uint64_t>) {
       if (value >= From(9223372036854775808.0) && value < From(18446744073709551616.0)) {

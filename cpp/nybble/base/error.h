@@ -1,8 +1,9 @@
 #pragma once
 
-// The exceptions of the library. Every message begins with the name of the operation in brackets and
-// says what came, what was expected and, where there is one, what would work.
+// The exceptions of the library. Every message begins with the name of the operation in brackets
+// and says what came, what was expected and, where there is one, what would work.
 
+#include <new>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -18,6 +19,17 @@ struct type_error : std::invalid_argument {
 /// An axis outside -ndim..ndim-1. In Python it is both an IndexError and a ValueError.
 struct axis_error : std::out_of_range {
   using std::out_of_range::out_of_range;
+};
+
+/// More memory was asked for than there is (MemoryError in Python).
+class memory_error : public std::bad_alloc {
+ public:
+  explicit memory_error(size_t size_bytes)
+      : text_("cannot allocate " + std::to_string(size_bytes) + " bytes.") {}
+  const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  std::string text_;
 };
 
 namespace detail {

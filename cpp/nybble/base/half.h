@@ -13,7 +13,8 @@ struct float16 {
 
   float16() = default;
   explicit float16(float value) : bits(round(value)) {}
-  operator float() const { return widen(bits); }
+  // Implicit, because it is exact.
+  operator float() const { return widen(bits); }  // NOLINT(google-explicit-constructor)
 
   static uint16_t round(float value) {
     const uint32_t word = std::bit_cast<uint32_t>(value);
@@ -49,7 +50,9 @@ struct bfloat16 {
 
   bfloat16() = default;
   explicit bfloat16(float value) : bits(round(value)) {}
-  operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+  operator float() const {  // NOLINT(google-explicit-constructor)
+    return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+  }
 
   static uint16_t round(float value) {
     const uint32_t word = std::bit_cast<uint32_t>(value);

@@ -44,8 +44,8 @@ bool is_dense(const Shape& shape, const Strides& strides) {
 size_t normalize_axis(std::string_view op, int64_t axis, size_t ndim) {
   const auto dims = static_cast<int64_t>(ndim);
   if (axis < -dims || axis >= dims) {
-    throw axis_error(
-        detail::message(op, "axis ", axis, " is out of range for an array with ", dims, " dimensions."));
+    throw axis_error(detail::message(op, "axis ", axis, " is out of range for an array with ", dims,
+                                     " dimensions."));
   }
   return static_cast<size_t>(axis < 0 ? axis + dims : axis);
 }

@@ -97,19 +97,20 @@ Dims normalize_axes(std::string_view op, const Dims& axes, size_t ndim);
 /// The shape both broadcast to, by NumPy's rule; ValueError if they do not.
 Shape broadcast(std::string_view op, const Shape& a, const Shape& b);
 
-/// The strides that make an array of this shape look like one of the target shape (0 where repeated);
-/// ValueError if the shape does not broadcast to the target.
+/// The strides that make an array of this shape look like one of the target shape (0 where
+/// repeated); ValueError if the shape does not broadcast to the target.
 Strides broadcast_strides(std::string_view op, const Shape& shape, const Strides& strides,
                           const Shape& target);
 
-/// The strides of a reshaped view, if one exists without copying. Shapes have the same element count.
+/// The strides of a reshaped view, if one exists without copying. Shapes have the same element
+/// count.
 bool reshaped_strides(const Shape& shape, const Strides& strides, const Shape& new_shape,
                       Strides& new_strides);
 
 /// Walks several operands of one shape together, a row at a time.
 ///
-/// Axes that all operands traverse as one are merged, so that dense operands make a single row. Rows are
-/// numbered 0..rows()-1 and may be visited by several threads.
+/// Axes that all operands traverse as one are merged, so that dense operands make a single row.
+/// Rows are numbered 0..rows()-1 and may be visited by several threads.
 class StridedWalk {
  public:
   static constexpr size_t kMaxOperands = 4;
@@ -129,7 +130,7 @@ class StridedWalk {
     if (first >= last) return;
     Dims index = index_of(first);
     Offsets at = offsets(first);
-    for (int64_t row = first;; ) {
+    for (int64_t row = first;;) {
       f(at);
       if (++row == last) return;
       advance(index, at);

@@ -58,12 +58,14 @@ size_t quota_cores() {
 
 size_t default_threads() {
   const char* text = std::getenv("NYBBLE_NUM_THREADS");
-  if (text == nullptr || *text == '\0') return std::min({affinity_cores(), quota_cores(), kMaxThreads});
+  if (text == nullptr || *text == '\0')
+    return std::min({affinity_cores(), quota_cores(), kMaxThreads});
   size_t threads = 0;
   const char* end = text + std::strlen(text);
   const auto [stop, error] = std::from_chars(text, end, threads);
   if (error != std::errc{} || stop != end || threads == 0 || threads > kMaxThreads) {
-    fail("NYBBLE_NUM_THREADS", "got \"", text, "\", expected a number from 1 to ", kMaxThreads, ".");
+    fail("NYBBLE_NUM_THREADS", "got \"", text, "\", expected a number from 1 to ", kMaxThreads,
+         ".");
   }
   return threads;
 }
@@ -104,7 +106,9 @@ class Pool {
 
   ~Pool() {
     stop_.store(true);
-    { const std::lock_guard lock(sleep_mutex_); }
+    {
+      const std::lock_guard lock(sleep_mutex_);
+    }
     wake_.notify_all();
     for (std::thread& thread : threads_) thread.join();
   }
@@ -117,7 +121,9 @@ class Pool {
     const uint64_t number = (gate_.load() >> kNumberShift) + 1;
     gate_.store((number << kNumberShift) | kOpen);
     if (sleepers_.load() != 0) {
-      { const std::lock_guard lock(sleep_mutex_); }
+      {
+        const std::lock_guard lock(sleep_mutex_);
+      }
       wake_.notify_all();
     }
     job.work(0);
@@ -179,7 +185,8 @@ class Pool {
   std::vector<std::thread> threads_;
 };
 
-/// The pool, made at the first job that needs it. Never destroyed: threads may outlive static objects.
+/// The pool, made at the first job that needs it. Never destroyed: threads may outlive static
+/// objects.
 struct Engine {
   std::mutex mutex;  // held while a job runs
   Pool* pool = nullptr;
@@ -194,12 +201,11 @@ struct Engine {
   static Engine* make() {
     auto* engine = new Engine;
     // The child of a fork has none of the threads; it makes its own when it needs them.
-    pthread_atfork(
-        [] { instance().mutex.lock(); }, [] { instance().mutex.unlock(); },
-        [] {
-          instance().pool = nullptr;
-          instance().mutex.unlock();
-        });
+    pthread_atfork([] { instance().mutex.lock(); }, [] { instance().mutex.unlock(); },
+                   [] {
+                     instance().pool = nullptr;
+                     instance().mutex.unlock();
+                   });
     return engine;
   }
 };
@@ -228,7 +234,8 @@ size_t set_num_threads(int64_t threads) {
 
 void set_long_call_hooks(LongCallHooks hooks) { long_call_hooks = hooks; }
 
-LongCall::LongCall() : token_(long_call_hooks.enter != nullptr ? long_call_hooks.enter() : nullptr) {}
+LongCall::LongCall()
+    : token_(long_call_hooks.enter != nullptr ? long_call_hooks.enter() : nullptr) {}
 
 LongCall::~LongCall() {
   if (token_ != nullptr) long_call_hooks.leave(token_);

@@ -9,8 +9,8 @@
 
 namespace nybble {
 
-/// The number of threads that compute, the caller included. At first NYBBLE_NUM_THREADS, or else the
-/// cores this process may use (affinity and cgroup quota). Throws std::invalid_argument if the
+/// The number of threads that compute, the caller included. At first NYBBLE_NUM_THREADS, or else
+/// the cores this process may use (affinity and cgroup quota). Throws std::invalid_argument if the
 /// variable is not a positive number.
 size_t get_num_threads();
 /// Sets the number for the process and returns the old one; std::invalid_argument unless 1..1024.
@@ -26,8 +26,8 @@ struct LongCallHooks {
 };
 void set_long_call_hooks(LongCallHooks hooks);
 
-/// Lets go of those locks while it lives. Whoever waits for a lock that is held during long calls must
-/// wait within one, or the two wait for each other.
+/// Lets go of those locks while it lives. Whoever waits for a lock that is held during long calls
+/// must wait within one, or the two wait for each other.
 class LongCall {
  public:
   LongCall();
@@ -44,10 +44,10 @@ using TaskFunction = void (*)(void* context, size_t task, size_t worker);
 void run_tasks(size_t tasks, double cost_ns, TaskFunction function, void* context);
 }  // namespace detail
 
-/// Calls f(task, worker) for every task in 0..tasks-1, worker < get_num_threads(), and returns when all
-/// are done. cost_ns is the expected time of the whole on one thread: short work runs on the caller
-/// alone. Within a task, or while another thread uses the pool, the tasks run on the caller, too.
-/// The first exception of a task is rethrown after all have ended.
+/// Calls f(task, worker) for every task in 0..tasks-1, worker < get_num_threads(), and returns when
+/// all are done. cost_ns is the expected time of the whole on one thread: short work runs on the
+/// caller alone. Within a task, or while another thread uses the pool, the tasks run on the caller,
+/// too. The first exception of a task is rethrown after all have ended.
 template <class F>
 void parallel_for(size_t tasks, double cost_ns, F&& f) {
   detail::run_tasks(
@@ -63,7 +63,8 @@ template <class F>
 void parallel_ranges(int64_t count, double cost_ns_each, F&& f) {
   if (count <= 0) return;
   const double cost_ns = cost_ns_each * static_cast<double>(count);
-  // Four ranges a thread even out unequal speeds; below a tenth of a long call a range is not worth it.
+  // Four ranges a thread even out unequal speeds; below a tenth of a long call a range is not worth
+  // it.
   const auto most = static_cast<int64_t>(cost_ns / (kLongCallNanoseconds / 10)) + 1;
   int64_t ranges = static_cast<int64_t>(get_num_threads()) * 4;
   ranges = ranges < most ? ranges : most;
