@@ -1,0 +1,30 @@
+#pragma once
+
+// What the elementwise operations share: running a kernel over whole arrays.
+
+#include <string_view>
+
+#include "nybble/kernels/elementwise/loops.h"
+#include "nybble/ops/elementwise.h"
+#include "nybble/ops/op.h"
+#include "nybble/ops/rows.h"
+
+namespace nybble {
+
+/// Time of one element on one thread, by order of magnitude: it decides how many threads share a
+/// call.
+inline constexpr double kSimpleCostNs = 0.5;    // memory is the limit
+inline constexpr double kDivisionCostNs = 2.0;  // divisions, remainders, square roots
+inline constexpr double kLibraryCostNs = 10.0;  // exp, sin, pow
+
+/// The kernel over all elements of x, into a dense array.
+array run_unary(const array& x, Dtype result, kernels::UnaryKernel kernel, double cost_ns_each);
+
+/// The kernel over a and b, which have the kernel's dtype, broadcast to one shape.
+array run_binary(std::string_view op, const array& a, const array& b, Dtype result,
+                 kernels::BinaryKernel kernel, double cost_ns_each);
+
+/// "[op] dtype is not supported..." for a kernel that does not exist.
+[[noreturn]] void fail_dtype(std::string_view op, Dtype dtype, std::string_view supported);
+
+}  // namespace nybble

@@ -1,0 +1,309 @@
+#include "nybble/ops/reduce.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+
+#include "nybble/kernels/reduce/reduce.h"
+#include "nybble/ops/elementwise.h"
+#include "nybble/ops/op.h"
+#include "nybble/ops/reduce_axes.h"
+#include "nybble/ops/rows.h"
+
+namespace nybble {
+namespace {
+
+using kernels::ReduceKernel;
+
+/// Time of one element on one thread.
+constexpr double kFoldCostNs = 0.7;
+
+/// Accumulators of as many neighbouring results as are folded together: 8 KiB at most.
+constexpr int64_t kBlockColumns = 256;
+
+/// A result of more elements than this is made of partial results over so many each, so that a long
+/// sum has work for all threads. Results must not depend on the number of threads: only shapes
+/// decide.
+constexpr int64_t kPartElements = 1 << 16;
+
+/// With this many blocks of results there is work enough without parts.
+constexpr int64_t kBlocksEnough = 64;
+
+/// One reduction: results are cut into blocks, what is folded into parts.
+class Reduction {
+ public:
+  Reduction(const array& x, const ReducedAxes& axes, const ReduceKernel& kernel, double divisor,
+            array& out)
+      : kernel_(kernel),
+        divisor_(divisor),
+        dense_(dense_strides(axes.kept_shape)),
+        kept_(axes.kept_shape, {&axes.kept_strides, &dense_}),
+        folded_(axes.reduced_shape, {&axes.reduced_strides}),
+        count_(axes.count()),
+        itemsize_(x.itemsize()),
+        out_itemsize_(out.itemsize()),
+        from_(x.data()),
+        to_(out.mutable_data()) {
+    // Neighbours in memory should be read together: along the row that is folded, or across
+    // results.
+    const int64_t kept_stride = std::abs(kept_.row_stride(0));
+    const int64_t folded_stride = std::abs(folded_.row_stride(0));
+    const bool across = kept_.row_elements() >= 4 && kept_stride < folded_stride;
+    const bool short_rows =
+        folded_.row_elements() < 16 && kept_.row_elements() > folded_.row_elements();
+    columns_ = across || short_rows ? kBlockColumns : 1;
+    blocks_per_row_ = (kept_.row_elements() + columns_ - 1) / columns_;
+    blocks_ = kept_.rows() * blocks_per_row_;
+    const int64_t width = std::clamp<int64_t>(kept_.row_elements(), 1, columns_);
+    part_ = blocks_ < kBlocksEnough ? std::max<int64_t>(kPartElements / width, 1) : count_;
+    parts_ = count_ <= part_ ? 1 : (count_ + part_ - 1) / part_;
+  }
+
+  void run() {
+    const double block_cost = kFoldCostNs * static_cast<double>(count_) *
+                              static_cast<double>(std::min(columns_, kept_.row_elements()));
+    if (parts_ == 1) {
+      parallel_ranges(blocks_, block_cost + 5.0, [&](int64_t first, int64_t last) {
+        for (int64_t block = first; block < last; ++block) {
+          Accumulators accumulators;
+          const Block where = locate(block);
+          fold(where, 0, count_, accumulators.bytes);
+          finish(where, accumulators.bytes);
+        }
+      });
+      return;
+    }
+    const size_t block_bytes = static_cast<size_t>(columns_) * kernel_.accumulator_bytes;
+    const auto partial = std::make_unique_for_overwrite<Accumulators[]>(
+        (static_cast<size_t>(blocks_ * parts_) * block_bytes + sizeof(Accumulators) - 1) /
+        sizeof(Accumulators));
+    std::byte* bytes = partial[0].bytes;
+    const auto place = [&](int64_t block, int64_t part) {
+      return bytes + static_cast<size_t>(block * parts_ + part) * block_bytes;
+    };
+    parallel_ranges(blocks_ * parts_, block_cost / static_cast<double>(parts_),
+                    [&](int64_t first, int64_t last) {
+                      for (int64_t task = first; task < last; ++task) {
+                        const int64_t part = task % parts_;
+                        fold(locate(task / parts_), part * part_,
+                             std::min((part + 1) * part_, count_), place(task / parts_, part));
+                      }
+                    });
+    for (int64_t block = 0; block < blocks_; ++block) {
+      const Block where = locate(block);
+      for (int64_t part = 1; part < parts_; ++part) {
+        kernel_.combine(place(block, 0), place(block, part), where.columns);
+      }
+      finish(where, place(block, 0));
+    }
+  }
+
+ private:
+  struct Accumulators {
+    alignas(16) std::byte bytes[kBlockColumns * kernels::kMaxAccumulatorBytes];
+  };
+  struct Block {
+    const void* x;
+    void* out;
+    int64_t columns;
+  };
+
+  Block locate(int64_t block) const {
+    const int64_t first = block % blocks_per_row_ * columns_;
+    const auto at = kept_.offsets(block / blocks_per_row_);
+    return {advance(from_, at[0] + first * kept_.row_stride(0), itemsize_),
+            advance(to_, at[1] + first * kept_.row_stride(1), out_itemsize_),
+            std::min(columns_, kept_.row_elements() - first)};
+  }
+
+  /// Folds elements first..last-1 of each of the block's results.
+  void fold(const Block& block, int64_t first, int64_t last, void* accumulators) const {
+    kernel_.start(accumulators, block.columns);
+    for_pieces(folded_, first, last, [&](const auto& at, int64_t n, int64_t position) {
+      const void* x = advance(block.x, at[0], itemsize_);
+      const int64_t stride = folded_.row_stride(0);
+      if (columns_ == 1) {
+        kernel_.row({x, stride, n, position}, accumulators);
+        return;
+      }
+      for (int64_t i = 0; i < n; ++i) {
+        kernel_.columns(
+            {advance(x, i * stride, itemsize_), kept_.row_stride(0), block.columns, position + i},
+            accumulators);
+      }
+    });
+  }
+
+  void finish(const Block& block, const void* accumulators) const {
+    kernel_.finish(accumulators, block.columns, divisor_, block.out);
+  }
+
+  const ReduceKernel& kernel_;
+  const double divisor_;
+  const Strides dense_;
+  const StridedWalk kept_;    // operands: x, out
+  const StridedWalk folded_;  // operand: x
+  const int64_t count_;
+  const size_t itemsize_;
+  const size_t out_itemsize_;
+  const void* from_;
+  void* to_;
+  int64_t columns_ = 1;
+  int64_t blocks_per_row_ = 1;
+  int64_t blocks_ = 0;
+  int64_t part_ = 0;
+  int64_t parts_ = 1;
+};
+
+array reduce(const array& x, const ReducedAxes& axes, const ReduceKernel& kernel, Dtype result,
+             double divisor = 1.0) {
+  array out(axes.result_shape, result);
+  Reduction(x, axes, kernel, divisor, out).run();
+  return out;
+}
+
+/// The dtype of sums and products.
+Dtype total_dtype(Dtype dtype) {
+  if (is_inexact(dtype) || size_bytes(dtype) == 8) return dtype;
+  return is_unsigned(dtype) ? Dtype::kUint32 : Dtype::kInt32;
+}
+
+using Selector = const ReduceKernel& (*)(Dtype);
+
+/// sum and prod.
+array total(std::string_view op, Selector kernel, const array& x, const Axes& axes, bool keepdims) {
+  const Dims named = named_axes(axes, x.ndim());
+  return apply_op({op, {&x}, {{"axes", named}, {"keepdims", keepdims}}}, [&] {
+    if (axes && axes->empty()) return x.alias();
+    return reduce(x, {op, x, named, keepdims}, kernel(x.dtype()), total_dtype(x.dtype()));
+  });
+}
+
+array extreme(std::string_view op, Selector kernel, const array& x, const Axes& axes,
+              bool keepdims) {
+  const Dims named = named_axes(axes, x.ndim());
+  return apply_op({op, {&x}, {{"axes", named}, {"keepdims", keepdims}}}, [&] {
+    if (axes && axes->empty()) return x.alias();
+    const ReducedAxes parted(op, x, named, keepdims);
+    if (parted.count() == 0) {
+      fail(op, "nothing to choose from: shape ", x.shape(), " over axes ", parted.reduced,
+           "; expected axes of length 1 or more.");
+    }
+    return reduce(x, parted, kernel(x.dtype()), x.dtype());
+  });
+}
+
+array truth(std::string_view op, Selector kernel, const array& x, const Axes& axes, bool keepdims) {
+  const Dims named = named_axes(axes, x.ndim());
+  return apply_op({op, {&x}, {{"axes", named}, {"keepdims", keepdims}}}, [&] {
+    return reduce(x, {op, x, named, keepdims}, kernel(x.dtype()), Dtype::kBool);
+  });
+}
+
+/// Complex numbers as pairs of floats along a new last axis, in the same memory.
+array as_pairs(const array& x) {
+  Shape shape = x.shape();
+  Strides strides = x.strides();
+  for (int64_t& stride : strides) stride *= 2;
+  shape.push_back(2);
+  strides.push_back(1);
+  x.eval();
+  return array(shape, Dtype::kFloat32, strides, 2 * x.offset(), x.storage());
+}
+
+/// The variance of complex numbers is the sum of those of their parts.
+array variance_of_complex(const array& x, const Dims& axes, bool keepdims, int64_t ddof) {
+  const ReducedAxes parted("var", x, axes, keepdims);
+  const array parts = var(as_pairs(x), parted.reduced, keepdims, ddof);
+  return sum(parts, Dims{-1});
+}
+
+array spread(std::string_view op, Selector kernel, const array& x, const Dims& axes, bool keepdims,
+             int64_t ddof) {
+  const ReducedAxes parted(op, x, axes, keepdims);
+  const double divisor =
+      std::max(static_cast<double>(parted.count()) - static_cast<double>(ddof), 0.0);
+  return reduce(x, parted, kernel(x.dtype()), at_least_floating(x.dtype()), divisor);
+}
+
+array position(std::string_view op, Selector kernel, const array& x, std::optional<int64_t> axis,
+               bool keepdims) {
+  const Dims named = axis ? Dims{*axis} : named_axes(std::nullopt, x.ndim());
+  return apply_op({op, {&x}, {{"axes", named}, {"keepdims", keepdims}}}, [&] {
+    const ReducedAxes parted(op, x, named, keepdims);
+    if (x.size() == 0) fail(op, "x of shape ", x.shape(), " is empty; expected elements.");
+    if (parted.count() > int64_t{1} << 32) {
+      fail(op, parted.count(), " elements to choose from; expected at most 2^32.");
+    }
+    return reduce(x, parted, kernel(x.dtype()), Dtype::kUint32);
+  });
+}
+
+}  // namespace
+
+array sum(const array& x, const Axes& axes, bool keepdims) {
+  return total("sum", kernels::sum, x, axes, keepdims);
+}
+array prod(const array& x, const Axes& axes, bool keepdims) {
+  return total("prod", kernels::product, x, axes, keepdims);
+}
+array max(const array& x, const Axes& axes, bool keepdims) {
+  return extreme("max", kernels::maximum_of, x, axes, keepdims);
+}
+array min(const array& x, const Axes& axes, bool keepdims) {
+  return extreme("min", kernels::minimum_of, x, axes, keepdims);
+}
+array all(const array& x, const Axes& axes, bool keepdims) {
+  return truth("all", kernels::all_of, x, axes, keepdims);
+}
+array any(const array& x, const Axes& axes, bool keepdims) {
+  return truth("any", kernels::any_of, x, axes, keepdims);
+}
+
+array mean(const array& x, const Axes& axes, bool keepdims) {
+  const Dims named = named_axes(axes, x.ndim());
+  return apply_op({"mean", {&x}, {{"axes", named}, {"keepdims", keepdims}}}, [&] {
+    const ReducedAxes parted("mean", x, named, keepdims);
+    return reduce(x, parted, kernels::mean(x.dtype()), at_least_floating(x.dtype()),
+                  static_cast<double>(parted.count()));
+  });
+}
+
+array var(const array& x, const Axes& axes, bool keepdims, int64_t ddof) {
+  const Dims named = named_axes(axes, x.ndim());
+  return apply_op({"var", {&x}, {{"axes", named}, {"keepdims", keepdims}, {"ddof", ddof}}}, [&] {
+    if (is_complex(x.dtype())) return variance_of_complex(x, named, keepdims, ddof);
+    return spread("var", kernels::variance, x, named, keepdims, ddof);
+  });
+}
+
+array std(const array& x, const Axes& axes, bool keepdims, int64_t ddof) {
+  const Dims named = named_axes(axes, x.ndim());
+  return apply_op({"std", {&x}, {{"axes", named}, {"keepdims", keepdims}, {"ddof", ddof}}}, [&] {
+    if (is_complex(x.dtype())) return sqrt(variance_of_complex(x, named, keepdims, ddof));
+    return spread("std", kernels::deviation, x, named, keepdims, ddof);
+  });
+}
+
+array logsumexp(const array& x, const Axes& axes, bool keepdims) {
+  const Dims named = named_axes(axes, x.ndim());
+  return apply_op({"logsumexp", {&x}, {{"axes", named}, {"keepdims", keepdims}}}, [&] {
+    if (x.size() == 0) fail("logsumexp", "x of shape ", x.shape(), " is empty; expected elements.");
+    if (is_complex(x.dtype())) {
+      fail("logsumexp", "dtype ", x.dtype(), " is not supported; expected a real dtype.");
+    }
+    const Dtype dtype = at_least_floating(x.dtype());
+    const array floats = astype(x, dtype);
+    return reduce(floats, {"logsumexp", floats, named, keepdims}, kernels::logsumexp(dtype), dtype);
+  });
+}
+
+array argmax(const array& x, std::optional<int64_t> axis, bool keepdims) {
+  return position("argmax", kernels::position_of_maximum, x, axis, keepdims);
+}
+array argmin(const array& x, std::optional<int64_t> axis, bool keepdims) {
+  return position("argmin", kernels::position_of_minimum, x, axis, keepdims);
+}
+
+}  // namespace nybble
