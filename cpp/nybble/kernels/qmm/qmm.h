@@ -1,0 +1,107 @@
+#pragma once
+
+// Products with a quantized matrix w for one thread, computed from its packed words:
+//   by rows      y[m,n] = sum_k x[m,k] * w[n,k]
+//   by columns   y[m,n] = sum_k x[m,k] * w[k,n]
+// with w = scale * code + bias decoded to float (one rounding), a strip at a time, in L1 or L2.
+//
+// Two ways lead to a product:
+// - Few rows of x, by rows of w: each row of w is decoded once and multiplied by all rows of x.
+// - Tiles, for the rest: a block of w is decoded into panels of the dense kernels, which multiply
+//   it by panels of x (kernels/dense/dense.h).
+// Both add short runs in float and the runs in double, so that errors do not grow with K. Runs of
+// kExactRun products keep the error of y below 2^-20 * sum_k |x * w|, runs of kDenseDepth products
+// below 2^-15 of it.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "nybble/base/dtype.h"
+#include "nybble/kernels/dense/dense.h"
+#include "nybble/kernels/qmm/strip.h"
+
+namespace nybble {
+
+/// A quantized matrix in memory. Strides lead from row to row; within a row all is adjacent.
+struct PackedMatrix {
+  const uint32_t* codes;
+  ptrdiff_t codes_stride;
+  const void* scales;  // float16, bfloat16 or float32
+  ptrdiff_t scales_stride;
+  Dtype scales_dtype;
+  const void* biases;
+  ptrdiff_t biases_stride;
+  Dtype biases_dtype;
+  size_t rows;
+  size_t columns;  // of weights: a multiple of group_size
+  size_t group_size;
+  int bits;
+};
+
+/// Where y[0,0] lies; the elements of a row are adjacent.
+struct QmmOutput {
+  void* data;
+  Dtype dtype;
+  ptrdiff_t row_stride;
+};
+
+/// The kernels a product is made of, all of one instruction set. Chosen once for a product: panels
+/// that were packed for one set are of no use to another.
+struct QmmKernels {
+  const StripKernels* strip;
+  const DenseKernels<float>* dense;
+};
+inline QmmKernels qmm_kernels() { return {&strip_kernels(), &dense_kernels<float>()}; }
+
+/// The most codes that decode_weights takes at once.
+inline constexpr size_t kStripLength = 512;
+static_assert(kStripLength >= kDenseDepth);
+
+/// weights[i] = w[row, first + i] for i < count <= kStripLength; first and count as in DecodeTask.
+void decode_weights(const StripKernels& kernels, const PackedMatrix& w, size_t row, size_t first,
+                    size_t count, float* weights);
+
+/// The most rows of x for which multiply_few_rows is made: with more, tiles are faster.
+inline constexpr size_t kFewRows = 16;
+
+/// y[m,n] by rows of w, for n in first_row .. first_row + rows_of_w - 1 and all m < rows <=
+/// kFewRows.
+struct FewRowsTask {
+  QmmKernels kernels;
+  const PackedMatrix* w;
+  const float* x;  // [rows][K], rows x_stride apart
+  ptrdiff_t x_stride;
+  size_t rows;
+  size_t first_row;
+  size_t rows_of_w;
+  QmmOutput y;
+};
+void multiply_few_rows(const FewRowsTask& task);
+
+/// The largest block of y that a tiles task computes. The rows are a multiple of every tile's, the
+/// columns too.
+inline constexpr size_t kQmmBlockRows = 240;
+inline constexpr size_t kQmmBlockColumns = 64;
+
+/// Products in a run that is added up in float: 12 roundings, one of the weight and one of a
+/// product where there is no FMA are less than 2^-20 / 2^-24 = 16.
+inline constexpr size_t kExactRun = 12;
+
+/// A block of y: `rows` rows, and columns first_column .. first_column + columns - 1.
+struct QmmBlockTask {
+  QmmKernels kernels;
+  const PackedMatrix* w;
+  const float*
+      x_panels;  // [ceil(rows / tile_rows)][K][tile_rows], as DenseKernels::pack makes them
+  size_t rows;
+  size_t first_column;  // a multiple of kQmmBlockColumns
+  size_t columns;
+  size_t run;          // kExactRun, or kDenseDepth
+  QmmOutput y;         // of the block's first row and y's first column
+  std::byte* scratch;  // qmm_scratch_bytes() bytes, 64-byte aligned
+};
+size_t qmm_scratch_bytes();
+void multiply_block_by_rows(const QmmBlockTask& task);
+void multiply_block_by_columns(const QmmBlockTask& task);
+
+}  // namespace nybble

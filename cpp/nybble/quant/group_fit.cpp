@@ -1,0 +1,126 @@
+#include "nybble/quant/group_fit.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+#include "nybble/base/error.h"
+
+namespace nybble {
+namespace {
+
+template <class T>
+T largest_finite() {
+  T largest{};
+  if constexpr (std::is_same_v<T, float16>) {
+    largest.bits = 0x7bff;
+  } else if constexpr (std::is_same_v<T, bfloat16>) {
+    largest.bits = 0x7f7f;
+  } else {
+    largest = std::numeric_limits<T>::max();
+  }
+  return largest;
+}
+
+/// value, not negative, rounded to the dtype; the largest finite value if it overflows.
+float round_scale(double value, Dtype dtype) {
+  const auto narrow = static_cast<float>(std::min(value, double{largest_finite<float>()}));
+  return visit_dtype(dtype, [narrow](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (kIsFloating<T>) {
+      const auto rounded = static_cast<float>(static_cast<T>(narrow));
+      return std::isfinite(rounded) ? rounded : static_cast<float>(largest_finite<T>());
+    } else {
+      return narrow;
+    }
+  });
+}
+
+/// The whole number nearest to value, ties to even, limited to 0..max_code; 0 for NaN.
+uint8_t nearest_code(double value, int max_code) {
+  // Adding 1.5 * 2^52 leaves the rounded number in the low bits, without a call of rint.
+  const double limited = value > 0.0 ? std::min(value, static_cast<double>(max_code)) : 0.0;
+  return static_cast<uint8_t>(std::bit_cast<uint64_t>(limited + 0x1.8p52));
+}
+
+uint8_t nearest_code(float value, int max_code) {
+  const float limited = value > 0.0f ? std::min(value, static_cast<float>(max_code)) : 0.0f;
+  return static_cast<uint8_t>(std::bit_cast<uint32_t>(limited + 0x1.8p23f));
+}
+
+ScaleBias choose_minmax(std::span<const float> weights, int max_code, Dtype stored) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  float low = kInfinity;
+  float high = -kInfinity;
+  for (const float weight : weights) {
+    if (!std::isfinite(weight)) continue;
+    low = weight < low ? weight : low;
+    high = weight > high ? weight : high;
+  }
+  if (low > high) return {0.0f, 0.0f};
+  const double range = static_cast<double>(high) - static_cast<double>(low);
+  return {round_scale(range / max_code, stored), low};
+}
+
+void encode_minmax(std::span<const float> weights, ScaleBias chosen, int max_code, uint8_t* codes) {
+  if (chosen.scale == 0.0f) {
+    std::fill_n(codes, weights.size(), uint8_t{0});
+    return;
+  }
+  const double scale = chosen.scale;
+  const double bias = chosen.bias;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    codes[i] = nearest_code((static_cast<double>(weights[i]) - bias) / scale, max_code);
+  }
+}
+
+ScaleBias choose_mlx(std::span<const float> weights, int max_code, Dtype) {
+  constexpr float kSmallestScale = 1e-7f;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  // The comparisons are written so that NaN never wins and the first of two zeros stays.
+  float low = kInfinity;
+  float high = -kInfinity;
+  for (const float weight : weights) {
+    low = weight < low ? weight : low;
+    high = weight > high ? weight : high;
+  }
+  const float step = (high - low) / static_cast<float>(max_code);
+  const float scale = step < kSmallestScale ? kSmallestScale : step;
+  if (max_code == 1) return {scale, low};
+
+  const bool low_edge = std::abs(low) > std::abs(high);
+  const float edge = low_edge ? low : high;
+  const float signed_scale = low_edge ? scale : -scale;
+  const float steps = std::nearbyint(edge / signed_scale);
+  if (steps == 0.0f) return {signed_scale, 0.0f};
+  return {edge / steps, edge};
+}
+
+void encode_mlx(std::span<const float> weights, ScaleBias chosen, int max_code, uint8_t* codes) {
+  for (size_t i = 0; i < weights.size(); ++i) {
+    codes[i] = nearest_code((weights[i] - chosen.bias) / chosen.scale, max_code);
+  }
+}
+
+constexpr GroupFit kFits[] = {
+    {"minmax", choose_minmax, encode_minmax},
+    {"mlx", choose_mlx, encode_mlx},
+};
+
+}  // namespace
+
+std::span<const GroupFit> group_fits() { return kFits; }
+
+const GroupFit& find_fit(std::string_view op, std::string_view name) {
+  std::string names;
+  for (const GroupFit& fit : kFits) {
+    if (fit.name == name) return fit;
+    names.append(names.empty() ? "\"" : ", \"").append(fit.name).append("\"");
+  }
+  fail(op, "unknown fit \"", name, "\". Supported fits: ", names, ".");
+}
+
+}  // namespace nybble

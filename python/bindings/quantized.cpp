@@ -1,0 +1,198 @@
+#include "nybble/ops/quantized.h"
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "module.h"
+
+namespace nybble::python {
+namespace {
+
+using OptionalArray = std::optional<array>;
+using OptionalInt = std::optional<int>;
+
+void init_quantize(py::module_& m) {
+  m.def(
+      "quantize",
+      [](array w, OptionalInt group_size, OptionalInt bits, std::string_view mode,
+         OptionalArray global_scale, std::optional<std::string_view> fit, OptionalArray importance,
+         StreamArgument) {
+        const std::vector<array> parts =
+            quantize(w, group_size, bits, mode, global_scale, fit, importance);
+        return py::tuple(py::cast(parts));
+      },
+      "w"_a, py::pos_only(), "group_size"_a = py::none(), "bits"_a = py::none(),
+      "mode"_a = "affine", py::kw_only(), "global_scale"_a = py::none(), "fit"_a = py::none(),
+      "importance"_a = py::none(), kStream, R"doc(
+Quantizes the rows of a matrix, in groups of neighbours that share a scale and a bias.
+
+A weight is stored as a code of ``bits`` bits and stands for ``scale * code + bias``. Codes are
+packed into ``uint32`` as one bit stream per row, the first in the least significant bits.
+
+How scale and bias of a group are chosen is ``fit``:
+
+- ``"minmax"``: ``scale = (max - min) / (2**bits - 1)``, ``bias = min``. Codes are the nearest to
+  the scale and bias as stored, ties to even. A constant group is exact, with scale 0. NaN and
+  infinities do not count for ``min`` and ``max``; NaN gets code 0, infinity the largest or smallest
+  code. A group without finite weights gets scale and bias 0, and a scale that overflows is the
+  largest finite value.
+- ``"mlx"``: what MLX does, bit for bit. The scale may be negative, and zero is nearly exact. NaN
+  does not count and gets code 0; a group with an infinity has a scale or bias that is not finite.
+
+The results are deferred while ``w`` is: nothing is computed before they are used.
+
+Args:
+    w: ``[..., N, K]``, float16, bfloat16 or float32, at least 2-D; any strides.
+    group_size: weights in a group, 32, 64 or 128; None means 64. It must divide K.
+    bits: 1, 2, 3, 4, 5, 6 or 8; None means 4.
+    mode: ``"affine"``.
+    global_scale: for modes that have one; ``"affine"`` does not.
+    fit: ``"minmax"`` or ``"mlx"``; None means the default of the process, which is ``"minmax"``
+        unless :func:`set_default_fit` changed it.
+    importance: weights of the columns, for fits that use them; those above do not.
+
+Returns:
+    A tuple ``(codes, scales, biases)``: codes ``[..., N, K * bits / 32]`` uint32, scales and biases
+    ``[..., N, K / group_size]`` of the dtype of ``w``.
+
+Raises:
+    ValueError: ``w`` has another dtype, fewer than 2 dimensions or rows that the group size does
+        not divide, or there is no such mode, bits, group size or fit.
+
+Example:
+    >>> import nybble.core as mx
+    >>> w = mx.array([[float(k) for k in range(32)]])
+    >>> codes, scales, biases = mx.quantize(w, group_size=32, bits=5)
+    >>> codes.shape, scales.item(), biases.item()
+    ((1, 5), 1.0, 0.0)
+)doc");
+  m.def("quantization_defaults", &quantization_defaults, "mode"_a, R"doc(
+The group size and the bits that a mode has by default.
+
+Returns:
+    A tuple ``(group_size, bits)``.
+
+Raises:
+    ValueError: there is no such mode.
+
+Example:
+    >>> import nybble.core as mx
+    >>> mx.quantization_defaults("affine")
+    (64, 4)
+)doc");
+  m.def("set_default_fit", &set_default_fit, "fit"_a, R"doc(
+Sets the ``fit`` that :func:`quantize` uses in this process unless it is told otherwise.
+
+Returns:
+    The one it was before.
+
+Raises:
+    ValueError: there is no such fit.
+
+Example:
+    >>> import nybble.core as mx
+    >>> mx.set_default_fit("mlx")
+    'minmax'
+    >>> mx.set_default_fit("minmax")
+    'mlx'
+)doc");
+  m.def("get_default_fit", &default_fit, R"doc(
+The ``fit`` that :func:`quantize` uses in this process unless it is told otherwise.
+
+Example:
+    >>> import nybble.core as mx
+    >>> mx.get_default_fit()
+    'minmax'
+)doc");
+}
+
+void init_use(py::module_& m) {
+  m.def(
+      "dequantize",
+      [](array w, array scales, OptionalArray biases, OptionalInt group_size, OptionalInt bits,
+         std::string_view mode, OptionalArray global_scale, std::optional<Dtype> dtype,
+         StreamArgument) {
+        return dequantize(w, scales, biases, group_size, bits, mode, global_scale, dtype);
+      },
+      "w"_a, py::pos_only(), "scales"_a, "biases"_a = py::none(), "group_size"_a = py::none(),
+      "bits"_a = py::none(), "mode"_a = "affine", "global_scale"_a = py::none(),
+      "dtype"_a = py::none(), py::kw_only(), kStream, R"doc(
+The weights that quantized codes stand for: ``scale * code + bias``.
+
+The real number is rounded once to float32, and for another dtype that float32 is rounded again.
+
+Args:
+    w: codes from :func:`quantize`, ``[..., N, K * bits / 32]`` uint32.
+    scales: ``[..., N, K / group_size]``, float16, bfloat16 or float32.
+    biases: as ``scales``. Mode ``"affine"`` needs them.
+    group_size: as given to :func:`quantize`; None means 64.
+    bits: as given to :func:`quantize`; None means 4.
+    mode: ``"affine"``.
+    global_scale: for modes that have one; ``"affine"`` does not.
+    dtype: of the result, floating; None means the one that ``scales`` and ``biases`` promote to.
+
+Returns:
+    ``[..., N, K]``.
+
+Raises:
+    ValueError: shapes, dtypes or parameters do not fit together.
+
+Example:
+    >>> import nybble.core as mx
+    >>> w = mx.array([[float(k) for k in range(32)]])
+    >>> parts = mx.quantize(w, group_size=32, bits=5)
+    >>> mx.dequantize(*parts, group_size=32, bits=5)[0, 7].item()
+    7.0
+)doc");
+  m.def(
+      "quantized_matmul",
+      [](array x, array w, array scales, OptionalArray biases, bool transpose,
+         OptionalInt group_size, OptionalInt bits, std::string_view mode, StreamArgument) {
+        return quantized_matmul(x, w, scales, biases, transpose, group_size, bits, mode);
+      },
+      "x"_a, "w"_a, py::pos_only(), "scales"_a, "biases"_a = py::none(), "transpose"_a = true,
+      "group_size"_a = py::none(), "bits"_a = py::none(), "mode"_a = "affine", py::kw_only(),
+      kStream, R"doc(
+Multiplies by a quantized matrix without unpacking it to memory.
+
+``y = x @ dequantize(w).T``, or ``x @ dequantize(w)`` if ``transpose`` is False. Against the exact
+product the error of an output, before it is rounded to its dtype, is at most
+``2**-20 * sum(abs(x * w))`` if it is float32 and ``2**-15 * sum(abs(x * w))`` if it has 16 bits.
+NaN and infinities in a row of ``x`` reach the outputs of that row only.
+
+Args:
+    x: ``[..., M, K]`` or ``[K]``, real; any strides.
+    w: codes from :func:`quantize`, ``[..., N, K * bits / 32]`` uint32; if ``transpose`` is False
+        ``[..., K, N * bits / 32]``. With more than 2 dimensions a batch of matrices, which is
+        broadcast against the leading dimensions of ``x``; ``x`` needs more than 2 as well then.
+    scales: as from :func:`quantize`.
+    biases: as ``scales``. Mode ``"affine"`` needs them.
+    transpose: whether the rows of ``w``, or its columns, are multiplied by those of ``x``.
+    group_size: as given to :func:`quantize`; None means 64.
+    bits: as given to :func:`quantize`; None means 4.
+    mode: ``"affine"``.
+
+Returns:
+    ``[..., M, N]`` or ``[N]``, of the dtype that ``x``, ``scales`` and ``biases`` promote to.
+
+Raises:
+    ValueError: shapes, dtypes or parameters do not fit together.
+
+Example:
+    >>> import nybble.core as mx
+    >>> w = mx.ones((3, 64))
+    >>> y = mx.quantized_matmul(mx.ones((2, 64)), *mx.quantize(w))
+    >>> y.shape, y[0, 0].item()
+    ((2, 3), 64.0)
+)doc");
+}
+
+}  // namespace
+
+void init_quantized(py::module_& m) {
+  init_quantize(m);
+  init_use(m);
+}
+
+}  // namespace nybble::python

@@ -1,0 +1,84 @@
+#include "nybble/kernels/qmm/strip.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "nybble/quant/reference.h"
+#include "support/quantized_cases.h"
+
+namespace nybble {
+namespace {
+
+class StripOnTarget : public testing::TestWithParam<std::string_view> {
+ protected:
+  test::UseTarget target_{GetParam()};
+};
+
+TEST_P(StripOnTarget, DecodesBitForBitAsTheReference) {
+  for (const Quantization& quantization : test::all_quantizations()) {
+    SCOPED_TRACE(testing::Message() << quantization.bits() << "/" << quantization.group_size);
+    const test::QuantizedCase w(quantization, 1, 384, 3);
+    // Exactly as many words as the row has: reading past them is seen by a sanitizer.
+    std::vector<float> expected(w.columns);
+    dequantize_row<float>({w.words.data(), w.scales.data(), w.biases.data()}, w.columns,
+                          quantization, expected.data());
+    for (size_t first = 0; first < w.columns; first += 8) {
+      for (const size_t count : {size_t{8}, size_t{64}, size_t{200}, w.columns}) {
+        if (first + count > w.columns) continue;
+        std::vector<float> weights(count + 1, -1.0f);
+        strip_kernels().decode({.codes = w.words.data(),
+                                .row_words = w.words.size(),
+                                .bits = quantization.bits(),
+                                .group_size = static_cast<size_t>(quantization.group_size),
+                                .first = first,
+                                .count = count,
+                                .scales = w.scales.data() + w.group(0, first),
+                                .biases = w.biases.data() + w.group(0, first)},
+                               weights.data());
+        EXPECT_EQ(std::memcmp(weights.data(), expected.data() + first, count * sizeof(float)), 0)
+            << "first=" << first << " count=" << count;
+        EXPECT_EQ(weights[count], -1.0f);
+      }
+    }
+  }
+}
+
+TEST_P(StripOnTarget, DotKeepsItsBoundAtAnyLength) {
+  std::mt19937 random(4);
+  std::normal_distribution<float> normal;
+  for (const size_t count : {8, 16, 40, 256, 512, 1000, 16384}) {
+    for (const bool constant : {false, true}) {
+      SCOPED_TRACE(testing::Message() << "count=" << count << " constant=" << constant);
+      std::vector<float> x(count, 0.7f);
+      std::vector<float> w(count, 0.1f);
+      for (size_t i = 0; i < count && !constant; ++i) {
+        x[i] = normal(random);
+        w[i] = normal(random);
+      }
+      test::ExactSum exact;
+      for (size_t i = 0; i < count; ++i) exact.add(x[i], w[i]);
+      EXPECT_NEAR(strip_kernels().dot(x.data(), w.data(), count), exact.sum,
+                  12 * 0x1p-24 * exact.magnitude);
+    }
+  }
+}
+
+TEST_P(StripOnTarget, AddsFloatsToDoubles) {
+  for (size_t count = 0; count < 20; ++count) {
+    std::vector<float> values(count, 0.1f);
+    std::vector<double> sums(count + 1, 1e8);
+    strip_kernels().add(values.data(), count, sums.data());
+    for (size_t i = 0; i < count; ++i) EXPECT_EQ(sums[i], 1e8 + double{0.1f});
+    EXPECT_EQ(sums[count], 1e8);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, StripOnTarget, testing::ValuesIn(supported_simd_targets()),
+                         [](const auto& target) { return std::string(target.param); });
+
+}  // namespace
+}  // namespace nybble
