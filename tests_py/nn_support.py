@@ -1,8 +1,9 @@
 """What the tests of nybble.nn share."""
 
 import numpy as np
-import nybble.core as mx
 from mlx import core as mlx_core
+
+import nybble.core as mx
 from nybble.utils import tree_flatten
 
 

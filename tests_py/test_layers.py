@@ -5,12 +5,13 @@ import math
 import mlx.core as mlx_core
 import mlx.nn as mlx_nn
 import numpy as np
-import nybble.core as mx
-import nybble.nn as nn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nn_support import assert_same, assert_same_parameters, dtype_name, to_mlx, to_numpy
+
+import nybble.core as mx
+import nybble.nn as nn
 
 EPS = np.finfo(np.float32).eps
 HALVES = {"float16": 2.0**-11, "bfloat16": 2.0**-8}

@@ -8,8 +8,6 @@ import weakref
 import mlx.core as mlx_core
 import mlx.nn as mlx_nn
 import numpy as np
-import nybble.core as mx
-import nybble.nn as nn
 import pytest
 from nn_support import (
     Snapshot,
@@ -20,6 +18,9 @@ from nn_support import (
     named,
     to_numpy,
 )
+
+import nybble.core as mx
+import nybble.nn as nn
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 import mlx.core as mlx_core
 import mlx.nn as mlx_nn
 import numpy as np
-import nybble.core as mx
-import nybble.nn as nn
 import pytest
 import safetensors.numpy
 from nn_support import Snapshot, assert_same_parameters, build, named, to_numpy
+
+import nybble.core as mx
+import nybble.nn as nn
 
 
 class Holder(nn.Module):

@@ -6,12 +6,13 @@ import pickle
 import mlx.core as mlx_core
 import mlx.nn as mlx_nn
 import numpy as np
-import nybble.core as mx
-import nybble.nn as nn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nn_support import Snapshot, assert_same, dtype_name, named, to_mlx, to_numpy
+
+import nybble.core as mx
+import nybble.nn as nn
 
 BITS = [1, 2, 3, 4, 5, 6, 8]
 GROUPS = [32, 64, 128]

@@ -4,10 +4,11 @@ import operator
 from typing import NamedTuple
 
 import mlx.utils as theirs
-import nybble.utils as ours
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import nybble.utils as ours
 from nybble.utils import (
     tree_flatten,
     tree_map,

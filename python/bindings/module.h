@@ -1,0 +1,24 @@
+#pragma once
+
+// The parts of nybble.core: each file binds one subject.
+
+#include "convert.h"
+
+namespace nybble::python {
+
+void init_dtype(py::module_& m);
+void init_device(py::module_& m);
+void init_array(py::module_& m);
+void init_creation(py::module_& m);
+void init_elementwise(py::module_& m);
+void init_reduce(py::module_& m);
+void init_shape(py::module_& m);
+void init_indexing(py::module_& m);
+void init_sort(py::module_& m);
+void init_matmul(py::module_& m);
+void init_quantized(py::module_& m);
+void init_random(py::module_& m);
+void init_fast(py::module_& m);
+void init_io(py::module_& m);
+
+}  // namespace nybble::python
