@@ -11,6 +11,7 @@
 #include "nybble/ops/op.h"
 #include "nybble/ops/quantized_matrix.h"
 #include "nybble/ops/quantized_product.h"
+#include "nybble/quant/float_group.h"
 #include "nybble/quant/format.h"
 #include "nybble/quant/group_fit.h"
 #include "nybble/quant/reference.h"
@@ -32,19 +33,25 @@ const GroupFit& current_fit() {
 template <class T>
 inline constexpr bool kIsWeight = std::is_same_v<T, float> || kIsHalf<T>;
 
-bool is_weight(Dtype dtype) {
-  return visit_dtype(dtype, [](auto tag) { return kIsWeight<typename decltype(tag)::type>; });
-}
-
 std::span<const array> as_span(const std::optional<array>& a) {
   return a.has_value() ? std::span<const array>(&*a, 1) : std::span<const array>();
 }
 
-void check_no_global_scale(std::string_view op, const std::optional<array>& global_scale,
-                           std::string_view mode) {
-  if (global_scale.has_value()) {
-    fail(op, "global_scale was given, but mode \"", mode, "\" has none. Leave it out.");
+/// The fit to use; null in formats that know only one.
+const GroupFit* checked_fit(const QuantFormat& format, std::optional<std::string_view> fit,
+                            const std::optional<array>& importance) {
+  constexpr std::string_view kOp = "quantize";
+  if (!format.has_biases()) {
+    if (!fit && !importance) return nullptr;
+    fail(kOp, fit ? "fit" : "importance", " was given, but mode \"", format.mode,
+         "\" has one way to choose its scales. Leave it out.");
   }
+  const GroupFit& found = fit ? find_fit(kOp, *fit) : current_fit();
+  if (importance) {
+    fail(kOp, "importance was given, but fit=\"", found.name,
+         "\" weighs all columns alike. Leave it out.");
+  }
+  return &found;
 }
 
 void check_weights(const array& w, const Quantization& quantization) {
@@ -64,23 +71,24 @@ void check_weights(const array& w, const Quantization& quantization) {
        ". Group sizes that fit: ", fitting.empty() ? "none" : fitting, ".");
 }
 
-/// What quantize returns, in order.
-struct QuantizedShapes {
-  Shape codes;
-  Shape scales;
-
-  QuantizedShapes(const array& w, const Quantization& quantization)
-      : codes(w.shape()), scales(w.shape()) {
-    codes.back() = quantization.row_words(w.shape(-1));
-    scales.back() = w.shape(-1) / quantization.group_size;
+/// What quantize returns, in order: codes, scales and, in some formats, biases.
+std::vector<std::pair<Shape, Dtype>> quantized_parts(const array& w,
+                                                     const Quantization& quantization) {
+  Shape codes = w.shape();
+  codes.back() = quantization.row_words(w.shape(-1));
+  Shape scales = w.shape();
+  scales.back() = w.shape(-1) / quantization.group_size;
+  if (!quantization.format->has_biases()) {
+    return {{codes, Dtype::kUint32}, {scales, Dtype::kUint8}};
   }
-};
+  return {{codes, Dtype::kUint32}, {scales, w.dtype()}, {scales, w.dtype()}};
+}
 
-/// Quantizes all groups of w. Groups are independent and fill whole words, so that they can be
-/// split over threads even within a row.
-template <class T>
-void quantize_groups(const array& w, const Quantization& quantization, const GroupFit& fit,
-                     RowOf<uint32_t, T> to) {
+/// Calls encode(weights, count of weights, first word, first group) for runs of groups of w.
+/// Groups are independent and fill whole words, so that they can be split over threads even within
+/// a row.
+template <class T, class Encode>
+void for_groups(const array& w, const Quantization& quantization, Encode&& encode) {
   const Lines rows(w.shape(), w.strides(), w.ndim() - 1);
   const T* weights = w.data<T>();
   const int64_t group_size = quantization.group_size;
@@ -92,33 +100,57 @@ void quantize_groups(const array& w, const Quantization& quantization, const Gro
       const int64_t row = group / row_groups;
       const int64_t in_row = group % row_groups;
       const int64_t count = std::min(last - group, row_groups - in_row);
-      quantize_row(weights + rows.offset(row) + in_row * group_size * rows.step(), rows.step(),
-                   static_cast<size_t>(count * group_size), quantization, fit,
-                   {to.codes + group * group_words, to.scales + group, to.biases + group});
+      encode(weights + rows.offset(row) + in_row * group_size * rows.step(), rows.step(),
+             static_cast<size_t>(count * group_size), group * group_words, group);
       group += count;
     }
   });
 }
 
-std::vector<std::shared_ptr<Buffer>> quantize_now(const array& w, const Quantization& quantization,
-                                                  const GroupFit& fit) {
-  const QuantizedShapes shapes(w, quantization);
-  const auto allocate = [](const Shape& shape, size_t itemsize) {
-    return Buffer::allocate(static_cast<size_t>(element_count(shape)) * itemsize);
-  };
-  std::vector<std::shared_ptr<Buffer>> buffers = {allocate(shapes.codes, sizeof(uint32_t)),
-                                                  allocate(shapes.scales, w.itemsize()),
-                                                  allocate(shapes.scales, w.itemsize())};
+/// How the groups of a matrix are quantized.
+struct Fitting {
+  Quantization quantization;
+  const GroupFit* fit;  // of formats with biases
+};
+
+template <class T>
+void quantize_groups(const array& w, const Fitting& fitting, const GlobalScale& global,
+                     const std::vector<std::shared_ptr<Buffer>>& to) {
+  auto* codes = static_cast<uint32_t*>(to[0]->data());
+  if (to.size() == 2) {
+    auto* scales = static_cast<uint8_t*>(to[1]->data());
+    for_groups<T>(w, fitting.quantization,
+                  [&](const T* weights, ptrdiff_t step, size_t count, int64_t word, int64_t group) {
+                    quantize_float_row(weights, step, count, fitting.quantization, global,
+                                       codes + word, scales + group);
+                  });
+    return;
+  }
+  auto* scales = static_cast<T*>(to[1]->data());
+  auto* biases = static_cast<T*>(to[2]->data());
+  for_groups<T>(w, fitting.quantization,
+                [&](const T* weights, ptrdiff_t step, size_t count, int64_t word, int64_t group) {
+                  quantize_row(weights, step, count, fitting.quantization, *fitting.fit,
+                               {codes + word, scales + group, biases + group});
+                });
+}
+
+/// inputs: w and, if there is one, the global scale.
+std::vector<std::shared_ptr<Buffer>> quantize_now(const std::vector<array>& inputs,
+                                                  const Fitting& fitting) {
+  const array& w = inputs[0];
+  std::vector<std::shared_ptr<Buffer>> buffers;
+  for (const auto& [shape, dtype] : quantized_parts(w, fitting.quantization)) {
+    buffers.push_back(
+        Buffer::allocate(static_cast<size_t>(element_count(shape)) * size_bytes(dtype)));
+  }
   if (w.size() == 0) return buffers;
   w.eval();
+  const GlobalScale global =
+      inputs.size() > 1 ? GlobalScale(*inputs[1].data<float>()) : GlobalScale();
   visit_dtype(w.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if constexpr (kIsWeight<T>) {
-      quantize_groups<T>(
-          w, quantization, fit,
-          {static_cast<uint32_t*>(buffers[0]->data()), static_cast<T*>(buffers[1]->data()),
-           static_cast<T*>(buffers[2]->data())});
-    }
+    if constexpr (kIsWeight<T>) quantize_groups<T>(w, fitting, global, buffers);
   });
   return buffers;
 }
@@ -185,27 +217,10 @@ Shape common_batch(std::string_view op, const array& x, const array& w) {
   return broadcast(op, a, b);
 }
 
-void check_inner(std::string_view op, const array& x, const array& w,
-                 const QuantizedMatrix& matrices, bool transpose) {
-  const int64_t inner = transpose ? matrices.columns() : matrices.rows();
-  if (x.shape(-1) == inner) return;
-  if (!transpose) {
-    fail(op, "x of shape ", x.shape(), " has ", x.shape(-1), " columns, but w of shape ", w.shape(),
-         " has ", inner, " rows. With transpose=False these must be the same.");
-  }
-  fail(op, "x of shape ", x.shape(), " has ", x.shape(-1), " columns, but w of shape ", w.shape(),
-       " at bits=", matrices.quantization().bits(), " holds ", inner, " per row. Expected x with ",
-       inner, " columns.");
-}
-
 array multiply(std::string_view op, const array& x, const array& w, const QuantizedMatrix& matrices,
                bool transpose) {
-  const Dtype dtype = promote(x.dtype(), matrices.dtype());
-  if (!is_weight(dtype)) {
-    fail(op, "x has dtype ", x.dtype(), ", expected a real one of at most 32 bits if floating. ",
-         "Convert it first, e.g. x.astype(float32).");
-  }
-  check_inner(op, x, w, matrices, transpose);
+  const Dtype dtype = matrices.product_dtype(op, x.dtype());
+  matrices.check_inner(op, x, transpose);
   const Shape batch = common_batch(op, x, w);
   const array values = is_weight(x.dtype()) ? x : astype(x, Dtype::kFloat32);
   Shape shape = batch;
@@ -225,32 +240,32 @@ std::vector<array> quantize(const array& w, std::optional<int> group_size, std::
                             const std::optional<array>& importance) {
   constexpr std::string_view kOp = "quantize";
   const Quantization quantization = find_format(kOp, mode, bits, group_size);
-  check_no_global_scale(kOp, global_scale, mode);
-  const GroupFit& group_fit = fit.has_value() ? find_fit(kOp, *fit) : current_fit();
-  if (importance.has_value()) {
-    fail(kOp, "importance was given, but fit=\"", group_fit.name,
-         "\" weighs all columns alike. Leave it out.");
-  }
+  const GroupFit* group_fit = checked_fit(*quantization.format, fit, importance);
   check_weights(w, quantization);
+  if (global_scale) check_global_scale(kOp, *global_scale, *quantization.format);
   const OpCall call{kOp,
                     {&w},
                     {{"group_size", int64_t{quantization.group_size}},
                      {"bits", int64_t{quantization.bits()}},
                      {"mode", mode},
-                     {"fit", group_fit.name}}};
+                     {"fit", group_fit == nullptr ? std::string_view() : group_fit->name}},
+                    as_span(global_scale)};
   return apply_op(call, [&]() -> std::vector<array> {
-    const QuantizedShapes shapes(w, quantization);
+    const Fitting fitting{quantization, group_fit};
+    const auto parts = quantized_parts(w, quantization);
+    std::vector<array> inputs = {w};
+    if (global_scale) inputs.push_back(*global_scale);
     if (w.deferred()) {
-      return deferred_arrays(
-          {{shapes.codes, Dtype::kUint32}, {shapes.scales, w.dtype()}, {shapes.scales, w.dtype()}},
-          {w}, [quantization, &group_fit](const std::vector<array>& inputs) {
-            return quantize_now(inputs[0], quantization, group_fit);
-          });
+      return deferred_arrays(parts, std::move(inputs), [fitting](const std::vector<array>& ready) {
+        return quantize_now(ready, fitting);
+      });
     }
-    const std::vector<std::shared_ptr<Buffer>> buffers = quantize_now(w, quantization, group_fit);
-    return {array(shapes.codes, Dtype::kUint32, buffers[0]),
-            array(shapes.scales, w.dtype(), buffers[1]),
-            array(shapes.scales, w.dtype(), buffers[2])};
+    const std::vector<std::shared_ptr<Buffer>> buffers = quantize_now(inputs, fitting);
+    std::vector<array> results;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      results.emplace_back(parts[i].first, parts[i].second, buffers[i]);
+    }
+    return results;
   });
 }
 
@@ -259,7 +274,6 @@ array dequantize(const array& w, const array& scales, const std::optional<array>
                  const std::optional<array>& global_scale, std::optional<Dtype> dtype) {
   constexpr std::string_view kOp = "dequantize";
   const Quantization quantization = find_format(kOp, mode, bits, group_size);
-  check_no_global_scale(kOp, global_scale, mode);
   if (dtype.has_value() && !is_floating(*dtype)) {
     fail(kOp, "dtype=", *dtype, " cannot hold weights. Expected a floating dtype.");
   }
@@ -270,7 +284,8 @@ array dequantize(const array& w, const array& scales, const std::optional<array>
                      {"mode", mode}},
                     as_span(biases)};
   return apply_op(call, [&] {
-    const auto matrices = QuantizedMatrix::check(kOp, w, scales, biases, quantization);
+    const auto matrices =
+        QuantizedMatrix::check(kOp, w, scales, biases, quantization, global_scale);
     return dequantize_all(matrices, dtype.value_or(matrices.dtype()));
   });
 }

@@ -3,7 +3,8 @@
 // Products with a quantized matrix w for one thread, computed from its packed words:
 //   by rows      y[m,n] = sum_k x[m,k] * w[n,k]
 //   by columns   y[m,n] = sum_k x[m,k] * w[k,n]
-// with w = scale * code + bias decoded to float (one rounding), a strip at a time, in L1 or L2.
+// with w = scale * code + bias decoded to float (one rounding), a strip at a time, in L1 or L2. Codes
+// and scales are what the format says; without biases w = scale * code.
 //
 // Two ways lead to a product:
 // - Few rows of x, by rows of w: each row of w is decoded once and multiplied by all rows of x.
@@ -19,6 +20,7 @@
 #include "nybble/base/dtype.h"
 #include "nybble/kernels/dense/dense.h"
 #include "nybble/kernels/qmm/strip.h"
+#include "nybble/quant/format.h"
 
 namespace nybble {
 
@@ -26,16 +28,19 @@ namespace nybble {
 struct PackedMatrix {
   const uint32_t* codes;
   ptrdiff_t codes_stride;
-  const void* scales;  // float16, bfloat16 or float32
+  const void* scales;  // float16, bfloat16 or float32; or bytes as scale_kind says
   ptrdiff_t scales_stride;
   Dtype scales_dtype;
-  const void* biases;
+  const void* biases;  // null for formats without
   ptrdiff_t biases_stride;
   Dtype biases_dtype;
   size_t rows;
   size_t columns;  // of weights: a multiple of group_size
   size_t group_size;
   int bits;
+  Codec codec = Codec::kUint;
+  ScaleKind scale_kind = ScaleKind::kFloatWithBias;
+  float global_scale = 1.0f;  // what byte scales are multiplied by, with a rounding
 };
 
 /// Where y[0,0] lies; the elements of a row are adjacent.
@@ -83,8 +88,8 @@ void multiply_few_rows(const FewRowsTask& task);
 inline constexpr size_t kQmmBlockRows = 240;
 inline constexpr size_t kQmmBlockColumns = 64;
 
-/// Products in a run that is added up in float: 12 roundings, one of the weight and one of a
-/// product where there is no FMA are less than 2^-20 / 2^-24 = 16.
+/// Products in a run that is added up in float: 12 roundings, two of the weight and its scale and one
+/// of a product where there is no FMA are less than 2^-20 / 2^-24 = 16.
 inline constexpr size_t kExactRun = 12;
 
 /// A block of y: `rows` rows, and columns first_column .. first_column + columns - 1.
