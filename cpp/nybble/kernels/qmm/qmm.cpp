@@ -38,18 +38,6 @@ void widen_scales(const PackedMatrix& w, ptrdiff_t first, size_t count, float* t
   }
 }
 
-/// Row `row` of y from column `column` on.
-void store(const double* values, size_t count, const QmmOutput& y, size_t row, size_t column) {
-  visit_dtype(y.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (kIsFloating<T>) {
-      T* to = static_cast<T*>(y.data) + static_cast<ptrdiff_t>(row) * y.row_stride +
-              static_cast<ptrdiff_t>(column);
-      for (size_t i = 0; i < count; ++i) to[i] = static_cast<T>(static_cast<float>(values[i]));
-    }
-  });
-}
-
 /// The parts of a block task's scratch memory.
 struct Scratch {
   static constexpr size_t kPanelBytes = kDenseDepth * kQmmBlockColumns * sizeof(float);
@@ -140,8 +128,8 @@ void store_block(const QmmBlockTask& task, const double* sums) {
   for (size_t j = 0; j * tile_columns < task.columns; ++j) {
     const size_t columns = std::min(tile_columns, task.columns - j * tile_columns);
     for (size_t row = 0; row < task.rows; ++row) {
-      store(sums + (j * row_tiles * tile_rows + row) * tile_columns, columns, task.y, row,
-            task.first_column + j * tile_columns);
+      store_sums(sums + (j * row_tiles * tile_rows + row) * tile_columns, columns, task.y, row,
+                 task.first_column + j * tile_columns);
     }
   }
 }
@@ -161,6 +149,17 @@ void multiply_block(const QmmBlockTask& task, size_t inner, FillPanels fill) {
 }
 
 }  // namespace
+
+void store_sums(const double* values, size_t count, const QmmOutput& y, size_t row, size_t column) {
+  visit_dtype(y.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (kIsFloating<T>) {
+      T* to = static_cast<T*>(y.data) + static_cast<ptrdiff_t>(row) * y.row_stride +
+              static_cast<ptrdiff_t>(column);
+      for (size_t i = 0; i < count; ++i) to[i] = static_cast<T>(static_cast<float>(values[i]));
+    }
+  });
+}
 
 void decode_weights(const StripKernels& kernels, const PackedMatrix& w, size_t row, size_t first,
                     size_t count, float* weights) {
@@ -208,7 +207,7 @@ void multiply_few_rows(const FewRowsTask& task) {
       }
     }
     for (size_t m = 0; m < task.rows; ++m) {
-      store(sums[m], count, task.y, m, task.first_row + first);
+      store_sums(sums[m], count, task.y, m, task.first_row + first);
     }
   }
 }

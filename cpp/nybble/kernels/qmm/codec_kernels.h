@@ -1,0 +1,133 @@
+#pragma once
+
+// The vector kernels of one codec: how products use its codes without unpacking them to memory.
+//
+// w is a PackedMatrix of the codec. Sums are doubles to which kernels add; whoever calls them sets
+// them to 0 and rounds them at the end. All kernels are for one thread, and none allocates or
+// throws.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "nybble/kernels/qmm/qmm.h"
+
+namespace nybble {
+
+/// Neighbouring codes that are unpacked together; kernels have orders of their own within a block.
+inline constexpr size_t kCodeBlock = 32;
+
+// ---- x as planes of digits ----
+//
+// x for integer products: whole numbers of 8, 16 or 24 bits and a scale for every piece of a row,
+//
+//   x[k] = scale * (65536 * p0[k] + 256 * p1[k] + p2[k]) + residual      three planes, 24 bits
+//   x[k] = scale * (256 * p0[k] + p1[k]) + residual                       two planes, 16 bits
+//   x[k] = scale * p0[k] + residual                                       one plane, 8 bits
+//
+// with -128 <= p <= 127: digits that carry their own sign, so that bytes multiply bytes. The scale
+// is a power of two (of one plane: max |x| / 127), so that what fits is exact: with two planes a
+// bfloat16 within 2^7 of the largest of its piece, a float16 within 2^4.
+//
+// A piece is `wild` when its residuals could cost more than the precision contract allows:
+//   sum |residual| > tolerance * count * typical    with typical = (mean of sqrt |x|)^2 over x !=
+//   0,
+// a mean that an outlier hardly moves; or when it has NaN, infinity or numbers near the ends of
+// float's range. Its planes and sums are zero; it is multiplied in floating point. One plane is
+// wild only for the latter reasons: its contract counts in the largest of a piece.
+
+/// One row of x. An entry is what has a scale of w to itself: a piece, or half of one.
+struct PlanesRow {
+  int8_t* planes;  // [columns / 32][planes][32], each block in the order of the codec
+  float* scales;   // [entries], zeros up to a multiple of 16
+  float* sums;     // [entries], likewise: scale * sum of the whole numbers
+  uint32_t* wild;  // the pieces that are, ascending
+  size_t wild_count;
+};
+
+/// How rows are cut.
+struct PlanesLayout {
+  size_t planes;         // 1, 2 or 3
+  size_t piece;          // 32 or 64 columns
+  size_t entry;          // 16, 32 or 64: piece, or half of it
+  const uint8_t* order;  // CodecKernels::byte_order
+};
+
+/// Fills all of `row` from `columns` floats.
+using SplitRow = void (*)(const float* x, size_t columns, const PlanesLayout& layout,
+                          PlanesRow& row);
+/// That of the instruction set in use.
+SplitRow split_row();
+
+/// sums[m * sums_stride + n] += sum_k x[m,k] * w[first_row + n, k] for n < rows_of_w, but for the
+/// wild pieces of x.
+struct PlanesTask {
+  const PackedMatrix* w;
+  const PlanesRow* x;
+  size_t rows;  // of x
+  size_t planes;
+  size_t first_row;
+  size_t rows_of_w;
+  double* sums;
+  size_t sums_stride;
+};
+
+// ---- x as floats ----
+
+/// The same sums, but over the columns [first_column, first_column + columns) of w, multiples of
+/// the group size, and in floating point: weights are rounded once, 16 products are added up before
+/// the sums go to the doubles.
+///   x [rows][columns of w], x_stride apart, each block in the order float_order
+struct FloatsTask {
+  const PackedMatrix* w;
+  const float* x;
+  size_t x_stride;
+  size_t rows;
+  size_t first_column;
+  size_t columns;
+  size_t first_row;
+  size_t rows_of_w;
+  double* sums;
+  size_t sums_stride;
+};
+
+/// sums[m * sums_stride + i] += sum_k x[m,k] * w[k, first_column + at(i)] for k in [first_row,
+/// first_row + rows_of_w): products by the rows of w. first_column and columns are multiples of the
+/// group size; at(i) = i - i % 32 + float_order[i % 32].
+///   x [rows][..], x_stride apart: x[m][k - first_row]
+struct ColumnsTask {
+  const PackedMatrix* w;
+  const float* x;
+  size_t x_stride;
+  size_t rows;
+  size_t first_row;
+  size_t rows_of_w;
+  size_t first_column;
+  size_t columns;
+  double* sums;
+  size_t sums_stride;
+};
+
+/// The kernels of a codec on one instruction set. Those that would be no gain there are nullptr.
+struct CodecKernels {
+  void (*multiply_planes)(const PlanesTask& task);
+  void (*multiply_floats)(const FloatsTask& task);
+  void (*multiply_columns)(const ColumnsTask& task);
+  const uint8_t* byte_order;   // [32]: the place within a block of the code in byte i
+  const uint8_t* float_order;  // [32]: the place within a block of float i
+};
+
+/// Those for w on the instruction set in use; nullptr if there are none (the scalar one).
+const CodecKernels* codec_kernels(const PackedMatrix& w);
+
+// One table of each codec; see uint4.cpp and its neighbours.
+const CodecKernels* kernels_of_uint1();
+const CodecKernels* kernels_of_uint2();
+const CodecKernels* kernels_of_uint3();
+const CodecKernels* kernels_of_uint4();
+const CodecKernels* kernels_of_uint5();
+const CodecKernels* kernels_of_uint6();
+const CodecKernels* kernels_of_uint8();
+const CodecKernels* kernels_of_e2m1();
+const CodecKernels* kernels_of_e4m3();
+
+}  // namespace nybble
