@@ -3,8 +3,8 @@
 // Products with a quantized matrix w for one thread, computed from its packed words:
 //   by rows      y[m,n] = sum_k x[m,k] * w[n,k]
 //   by columns   y[m,n] = sum_k x[m,k] * w[k,n]
-// with w = scale * code + bias decoded to float (one rounding), a strip at a time, in L1 or L2. Codes
-// and scales are what the format says; without biases w = scale * code.
+// with w = scale * code + bias decoded to float (one rounding), a strip at a time, in L1 or L2.
+// Codes and scales are what the format says; without biases w = scale * code.
 //
 // Two ways lead to a product:
 // - Few rows of x, by rows of w: each row of w is decoded once and multiplied by all rows of x.
@@ -88,8 +88,8 @@ void multiply_few_rows(const FewRowsTask& task);
 inline constexpr size_t kQmmBlockRows = 240;
 inline constexpr size_t kQmmBlockColumns = 64;
 
-/// Products in a run that is added up in float: 12 roundings, two of the weight and its scale and one
-/// of a product where there is no FMA are less than 2^-20 / 2^-24 = 16.
+/// Products in a run that is added up in float: 12 roundings, two of the weight and its scale and
+/// one of a product where there is no FMA are less than 2^-20 / 2^-24 = 16.
 inline constexpr size_t kExactRun = 12;
 
 /// A block of y: `rows` rows, and columns first_column .. first_column + columns - 1.
