@@ -87,8 +87,7 @@ class GroupProduct {
     W* to = x.data();
     for (const int64_t pair : group.pairs) {
       const StridedMatrix<const W> from = matrix_at<W>(a_, left(pair));
-      copy_strided(from.data, {from.row_stride, from.column_stride}, to, {k, 1}, {m, k},
-                   sizeof(W));
+      copy_strided(from.data, {from.row_stride, from.column_stride}, to, {k, 1}, {m, k}, sizeof(W));
       to += m * k;
     }
     DenseProduct<W> joined = product(rows);
@@ -164,11 +163,11 @@ array gather_mm(const array& a, const array& b, const std::optional<array>& lhs_
   for (const auto* input : {&lhs_indices, &rhs_indices}) {
     if (*input) indices.push_back(**input);
   }
-  const OpCall call{kOp,
-                    {&a, &b},
-                    {{"has_lhs_indices", lhs_indices.has_value()},
-                     {"has_rhs_indices", rhs_indices.has_value()}},
-                    indices};
+  const OpCall call{
+      kOp,
+      {&a, &b},
+      {{"has_lhs_indices", lhs_indices.has_value()}, {"has_rhs_indices", rhs_indices.has_value()}},
+      indices};
   return apply_op(call, [&] { return multiply(a, b, lhs_indices, rhs_indices); });
 }
 

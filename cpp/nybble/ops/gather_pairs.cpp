@@ -49,8 +49,7 @@ GatherPairs gather_pairs(std::string_view op, const Shape& left_batch,
   const int64_t matrices = element_count(right_batch);
   GatherPairs pairs;
   pairs.shape = broadcast(op, left.shape(), right.shape());
-  pairs.left =
-      checked_indices(op, "lhs_indices", left, pairs.shape, element_count(left_batch));
+  pairs.left = checked_indices(op, "lhs_indices", left, pairs.shape, element_count(left_batch));
   const std::vector<int64_t> rights =
       checked_indices(op, "rhs_indices", right, pairs.shape, matrices);
 

@@ -12,8 +12,8 @@
 
 namespace nybble {
 
-/// Pairs of matrices, numbered in row-major order of the index arrays, ordered by right matrix: what
-/// is done once for a right matrix (decoding, packing) then serves all its left ones.
+/// Pairs of matrices, numbered in row-major order of the index arrays, ordered by right matrix:
+/// what is done once for a right matrix (decoding, packing) then serves all its left ones.
 struct GatherPairs {
   /// The left matrices that meet one right one.
   struct Group {

@@ -101,8 +101,7 @@ array gather_qmm(const array& x, const array& w, const array& scales,
     matrices.check_inner(kOp, x, transpose);
     const array values = is_weight(x.dtype()) ? x : astype(x, Dtype::kFloat32);
     const Shape batch(x.shape().begin(), x.shape().end() - 2);
-    const GatherPairs pairs =
-        gather_pairs(kOp, batch, lhs_indices, matrices.batch(), rhs_indices);
+    const GatherPairs pairs = gather_pairs(kOp, batch, lhs_indices, matrices.batch(), rhs_indices);
     return multiply_pairs(values, matrices, pairs, transpose, dtype);
   });
 }

@@ -77,12 +77,12 @@ QuantizedMatrix matrix_of(const array& w, const std::optional<array>& scales,
 
 array multiply(const array& x, const QuantizedMatrix& w, const std::optional<array>& global_scale) {
   w.check_inner(kOp, x, true);
-  const GlobalScale global = global_scale ? GlobalScale(*global_scale->data<float>()) : GlobalScale();
+  const GlobalScale global =
+      global_scale ? GlobalScale(*global_scale->data<float>()) : GlobalScale();
   const int64_t inner = x.shape(-1);
-  const int64_t rows = inner == 0 ? 0 : x.size() / inner;
+  const int64_t rows = element_count(Shape(x.shape().begin(), x.shape().end() - 1));
   Shape shape = x.shape();
   shape.back() = w.rows();
-  if (inner == 0) return multiply_quantized(x, w, true, x.dtype());
   const array values = rounded(x, w.quantization(), global).view({rows, inner}, {inner, 1});
   return multiply_quantized(values, w, true, x.dtype()).view(shape, dense_strides(shape));
 }

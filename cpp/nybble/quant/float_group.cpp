@@ -53,8 +53,7 @@ uint8_t encode_group(std::span<const float> weights, const QuantFormat& format, 
       continue;
     }
     const float steps = round_to<T>(weights[i] / scale) * global.encode;
-    codes[i] =
-        format.codec == Codec::kE4m3 ? E4m3::round(steps) : E2m1::round_ties_to_zero(steps);
+    codes[i] = format.codec == Codec::kE4m3 ? E4m3::round(steps) : E2m1::round_ties_to_zero(steps);
   }
   return byte;
 }

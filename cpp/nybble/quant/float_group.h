@@ -7,12 +7,12 @@
 //   e8m0 scales   2^round(log2(amax / largest)), ties to even; 1 for a group of zeros
 //   e4m3 scales   amax / largest
 // amax / largest and its logarithm are rounded to the dtype of the weights. (So an amax may lie
-// beyond the largest code by up to a factor of sqrt(2); it gets that code.) Codes are the nearest to
-// w / scale; e2m1 has ties towards zero and no negative zero, e4m3 ties to even.
+// beyond the largest code by up to a factor of sqrt(2); it gets that code.) Codes are the nearest
+// to w / scale; e2m1 has ties towards zero and no negative zero, e4m3 ties to even.
 //
-// A matrix may have a global scale g > 0, best the largest magnitude in it: scales are multiplied by
-// 448 * 6 / g before they are rounded to e4m3, which then use its whole range, and what they decode
-// to is multiplied by g / (448 * 6).
+// A matrix may have a global scale g > 0, best the largest magnitude in it: scales are multiplied
+// by 448 * 6 / g before they are rounded to e4m3, which then use its whole range, and what they
+// decode to is multiplied by g / (448 * 6).
 //
 // Where MLX gives garbage we do not: NaN and infinities do not count for amax; NaN gets code 0,
 // infinities the largest code. A scale below the range of e8m0 is 2^-127. Weights far beyond the

@@ -8,7 +8,8 @@
 //   mxfp4    w = scale * code           code e2m1, scale e8m0
 //   mxfp8    w = scale * code           code e4m3, scale e8m0
 //   nvfp4    w = scale * code           code e2m1, scale e4m3, and one factor for a whole matrix
-// e2m1, e4m3 and e8m0 are described in base/minifloat.h, the factor in float_group.h. The codes of a row are one bit stream in uint32 words (bit_stream.h): K * bits / 32 words.
+// e2m1, e4m3 and e8m0 are described in base/minifloat.h, the factor in float_group.h. The codes of
+// a row are one bit stream in uint32 words (bit_stream.h): K * bits / 32 words.
 
 #include <array>
 #include <cstddef>

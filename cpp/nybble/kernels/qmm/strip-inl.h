@@ -86,8 +86,8 @@ inline constexpr StripPlaces kStripPlaces[] = {strip_places(0), strip_places(1),
 /// Codes with a sign, exponent bits and mantissa bits as floats.
 ///
 /// A normal one is a float32 whose exponent differs by a constant. Those below, whose exponent bits
-/// are 0, lack the leading 1: it is subtracted, and no subnormal float32 arises, which would be slow
-/// or, where the process flushes them, zero.
+/// are 0, lack the leading 1: it is subtracted, and no subnormal float32 arises, which would be
+/// slow or, where the process flushes them, zero.
 template <int kBits, int kMantissaBits, class D>
 HWY_INLINE hn::Vec<D> float_codes(D d, hn::Vec<hn::RebindToUnsigned<D>> code) {
   const hn::RebindToUnsigned<D> du;
@@ -96,9 +96,9 @@ HWY_INLINE hn::Vec<D> float_codes(D d, hn::Vec<hn::RebindToUnsigned<D>> code) {
   const auto magnitude = hn::And(code, hn::Set(du, (1u << (kBits - 1)) - 1));
   const auto sign = hn::ShiftLeft<32 - kBits>(hn::Xor(code, magnitude));
   const auto subnormal = hn::VecFromMask(du, hn::Lt(magnitude, hn::Set(du, 1u << kMantissaBits)));
-  const auto bits = hn::Add(hn::ShiftLeft<23 - kMantissaBits>(magnitude),
-                            hn::Add(hn::Set(du, kOffset << 23),
-                                    hn::And(subnormal, hn::Set(du, 1u << 23))));
+  const auto bits =
+      hn::Add(hn::ShiftLeft<23 - kMantissaBits>(magnitude),
+              hn::Add(hn::Set(du, kOffset << 23), hn::And(subnormal, hn::Set(du, 1u << 23))));
   const auto leading = hn::And(subnormal, hn::Set(du, (kOffset + 1) << 23));
   const auto value = hn::Sub(hn::BitCast(d, bits), hn::BitCast(d, leading));
   return hn::BitCast(d, hn::Or(hn::BitCast(du, value), sign));
