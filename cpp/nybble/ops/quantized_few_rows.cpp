@@ -16,30 +16,6 @@ namespace {
 constexpr size_t kStoredRows = 64;
 constexpr size_t kScalesPadding = 16;  // of PlanesRow
 
-/// x as float rows whose elements are adjacent: x itself, or packed into `buffer`.
-struct FloatRows {
-  const float* data;
-  ptrdiff_t batch_stride;
-  ptrdiff_t row_stride;
-  std::shared_ptr<Buffer> buffer;
-
-  const float* at(size_t batch, size_t row) const {
-    return data + static_cast<ptrdiff_t>(batch) * batch_stride +
-           static_cast<ptrdiff_t>(row) * row_stride;
-  }
-};
-
-FloatRows float_rows(const QuantizedWork& work) {
-  const Strides& strides = work.x.strides();
-  if (work.x.dtype() == Dtype::kFloat32 && (strides[2] == 1 || work.inner <= 1)) {
-    return {work.x.data<float>(), strides[0], strides[1], nullptr};
-  }
-  std::shared_ptr<Buffer> buffer = pack_x(work, 1);
-  const auto* data = static_cast<const float*>(buffer->data());
-  const auto inner = static_cast<ptrdiff_t>(work.inner);
-  return {data, static_cast<ptrdiff_t>(work.rows) * inner, inner, std::move(buffer)};
-}
-
 size_t plane_count(Dtype dtype) {
   if (matmul_precision() == MatmulPrecision::kMedium) return 1;
   return dtype == Dtype::kFloat32 ? 3 : 2;

@@ -39,6 +39,17 @@ std::shared_ptr<Buffer> pack_x(const QuantizedWork& work, size_t panel_rows) {
   return buffer;
 }
 
+FloatRows float_rows(const QuantizedWork& work) {
+  const Strides& strides = work.x.strides();
+  if (work.x.dtype() == Dtype::kFloat32 && (strides[2] == 1 || work.inner <= 1)) {
+    return {work.x.data<float>(), strides[0], strides[1], nullptr};
+  }
+  std::shared_ptr<Buffer> buffer = pack_x(work, 1);
+  const auto* data = static_cast<const float*>(buffer->data());
+  const auto inner = static_cast<ptrdiff_t>(work.inner);
+  return {data, static_cast<ptrdiff_t>(work.rows) * inner, inner, std::move(buffer)};
+}
+
 namespace {
 
 void multiply_blocks(const QuantizedWork& work, bool transpose) {
@@ -108,7 +119,8 @@ array multiply_quantized(const array& x, const QuantizedMatrix& w, bool transpos
   const bool few = work.rows <= kFewRows;
   if (few && transpose) {
     multiply_few_by_rows(work);
-  } else if (!few || !multiply_few_by_columns(work)) {
+  } else if (!(few && multiply_few_by_columns(work)) &&
+             !(transpose && multiply_numbers_by_rows(work))) {
     multiply_blocks(work, transpose);
   }
   return y;

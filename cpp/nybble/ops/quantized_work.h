@@ -50,4 +50,23 @@ void multiply_few_by_rows(const QuantizedWork& work);
 /// y = x . w likewise; false, and nothing done, if this instruction set has no kernels for that.
 bool multiply_few_by_columns(const QuantizedWork& work);
 
+/// y = x . w^T for many rows of x in whole numbers; false, and nothing done, where floats are the
+/// better choice: for float32 results, codes without integers, x with infinities or too many
+/// outliers.
+bool multiply_numbers_by_rows(const QuantizedWork& work);
+
+/// x as rows of floats whose elements are adjacent: x itself, or packed into `buffer`.
+struct FloatRows {
+  const float* data;
+  ptrdiff_t batch_stride;
+  ptrdiff_t row_stride;
+  std::shared_ptr<Buffer> buffer;
+
+  const float* at(size_t batch, size_t row) const {
+    return data + static_cast<ptrdiff_t>(batch) * batch_stride +
+           static_cast<ptrdiff_t>(row) * row_stride;
+  }
+};
+FloatRows float_rows(const QuantizedWork& work);
+
 }  // namespace nybble

@@ -12,6 +12,7 @@
 #include "nybble/kernels/qmm/codes-inl.h"
 #include "nybble/kernels/qmm/columns-inl.h"
 #include "nybble/kernels/qmm/floats-inl.h"
+#include "nybble/kernels/qmm/numbers_panel-inl.h"
 #include "nybble/kernels/qmm/planes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -32,6 +33,7 @@ const CodecKernels* codec_kernels_of() {
   static constexpr CodecKernels kernels = [] {
     CodecKernels table{};
     if constexpr (kHasPlanes<Codec>) table.multiply_planes = &multiply_planes<Codec>;
+    if constexpr (kHasBytes<Codec>) table.unpack_numbers = &unpack_numbers<Codec>;
     // Weights have to be rounded once, or those that are the small difference of scale * code and
     // bias are lost.
     if constexpr (HWY_NATIVE_FMA) {

@@ -107,11 +107,85 @@ struct ColumnsTask {
   size_t sums_stride;
 };
 
+// ---- Tiles of whole numbers, for many rows of x ----
+//
+// x[m,k] = scale * (number + low / 65536) with numbers of 16 bits; `low` is left out where the
+// residuals allow it, which for float16 and bfloat16 is nearly everywhere. w[n,k] = scale * (code -
+// zero) + rest, zero being the code next to the weight 0, so that an outlier of x does not cancel
+// against the bias. A panel holds pairs of neighbours in k (of the codec's order):
+//   x  [pairs][tile_rows][2]    w  [pairs][tile_columns][2]
+
+/// Rows of x as one panel: rows <= tile_rows, those that are missing are zero.
+struct NumbersRows {
+  const float* x;  // [rows][columns], x_stride apart
+  ptrdiff_t x_stride;
+  size_t rows;
+  size_t tile_rows;
+  size_t columns;
+  size_t group;          // of w
+  const uint8_t* order;  // CodecKernels::byte_order
+  int16_t* numbers;      // [columns / 2][tile_rows][2]
+  int16_t* low;          // likewise; written only where used
+  uint8_t* low_used;     // [columns / group]
+  float* scales;         // [columns / group][tile_rows]
+  float* sums;           // [columns / group][tile_rows]: of the numbers and their low parts, scaled
+};
+
+/// What was found in x. Of numbers out of range, infinities among them, there are no panels.
+struct NumbersFound {
+  bool in_range;
+  size_t low_groups;
+};
+
+/// Groups that are unpacked at once, at most.
+inline constexpr size_t kMaxPanelGroups = 16;
+
+/// Columns [first_column, first_column + columns) of w's rows first_row .. first_row + rows - 1,
+/// rows <= tile_columns, as a panel. columns and first_column are multiples of the group size and
+/// of 32; at most kMaxPanelGroups groups.
+struct NumbersPanel {
+  const PackedMatrix* w;
+  size_t first_row;
+  size_t rows;
+  size_t first_column;
+  size_t columns;
+  int16_t* codes;  // [columns / 2][tile_columns][2]
+  float* scales;   // [groups][tile_columns]
+  float* rests;    // [groups][tile_columns]
+};
+
+/// c[i * c_stride + j] += sum_k x[i,k] * w[j,k], all tile_rows x tile_columns of it.
+struct NumbersTile {
+  const int16_t* x;
+  const int16_t* x_low;
+  const uint8_t* x_low_used;  // [groups]
+  const float* x_scales;      // [groups][tile_rows]
+  const float* x_sums;        // [groups][tile_rows]
+  const int16_t* w;
+  const float* w_scales;  // [groups][tile_columns]
+  const float* w_rests;   // [groups][tile_columns]
+  size_t groups;
+  size_t group_pairs;
+  float* c;
+  size_t c_stride;
+};
+
+/// What all codecs have in common.
+struct NumbersKernels {
+  size_t rows;     // of x in a tile
+  size_t columns;  // of w, which are rows there, in a tile
+  NumbersFound (*pack)(const NumbersRows& rows);
+  void (*multiply)(const NumbersTile& tile);
+};
+/// Those of the instruction set in use; nullptr on the scalar one.
+const NumbersKernels* numbers_kernels();
+
 /// The kernels of a codec on one instruction set. Those that would be no gain there are nullptr.
 struct CodecKernels {
   void (*multiply_planes)(const PlanesTask& task);
   void (*multiply_floats)(const FloatsTask& task);
   void (*multiply_columns)(const ColumnsTask& task);
+  void (*unpack_numbers)(const NumbersPanel& panel);
   const uint8_t* byte_order;   // [32]: the place within a block of the code in byte i
   const uint8_t* float_order;  // [32]: the place within a block of float i
 };
