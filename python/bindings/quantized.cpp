@@ -1,3 +1,4 @@
+#include "nybble/ops/matmul_precision.h"
 #include "nybble/ops/quantized.h"
 
 #include <optional>
@@ -293,9 +294,42 @@ Example:
 )doc");
 }
 
+void init_precision(py::module_& m) {
+  m.def("set_matmul_precision", &set_matmul_precision, "precision"_a, R"doc(
+Sets how exact quantized products are in this process.
+
+- ``"highest"``: as exact as float32 sums, ``2**-20 * sum(abs(x * w))`` for float32 and
+  ``2**-15 * sum(abs(x * w))`` for float16 and bfloat16. The default.
+- ``"medium"``: x is rounded to 8 bits in every group, which is faster and off by up to
+  ``2**-6 * sum(max(abs(x)) * sum(abs(w)))`` over the groups.
+
+Returns:
+    The one it was before.
+
+Raises:
+    ValueError: there is no such precision.
+
+Example:
+    >>> import nybble.core as mx
+    >>> mx.set_matmul_precision("medium")
+    'highest'
+    >>> mx.set_matmul_precision("highest")
+    'medium'
+)doc");
+  m.def("get_matmul_precision", &get_matmul_precision, R"doc(
+How exact quantized products are in this process: ``"highest"`` or ``"medium"``.
+
+Example:
+    >>> import nybble.core as mx
+    >>> mx.get_matmul_precision()
+    'highest'
+)doc");
+}
+
 }  // namespace
 
 void init_quantized(py::module_& m) {
+  init_precision(m);
   init_quantize(m);
   init_use(m);
   init_gather_qmm(m);

@@ -62,7 +62,7 @@ class PreparedRows {
   void split() {
     const auto group = static_cast<size_t>(work_.w.quantization().group_size);
     const size_t piece = group <= kCodeBlock ? kCodeBlock : 2 * kCodeBlock;
-    layout_ = {.planes = plane_count(work_.y.dtype()),
+    layout_ = {.planes = plane_count(work_.x.dtype()),
                .piece = piece,
                .entry = std::min(group, piece),
                .order = kernels_->byte_order};
@@ -207,12 +207,6 @@ void multiply_rows_of_w(const QuantizedWork& work, const CodecKernels* kernels,
       store_sums(sums + m * kStoredRows, stored, work.output(batch, 0), m, first + n);
     }
   }
-}
-
-/// Those of the codec; nullptr if rows do not end with a block, as rows of 16 codes need not.
-const CodecKernels* block_kernels(const QuantizedWork& work) {
-  return work.w.columns() % static_cast<int64_t>(kCodeBlock) == 0 ? codec_kernels(work.w.at(0))
-                                                                  : nullptr;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "nybble/ops/quantized_product.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "nybble/base/thread_pool.h"
 #include "nybble/ops/quantized_work.h"
@@ -50,9 +51,14 @@ FloatRows float_rows(const QuantizedWork& work) {
   return {data, static_cast<ptrdiff_t>(work.rows) * inner, inner, std::move(buffer)};
 }
 
+const CodecKernels* block_kernels(const QuantizedWork& work) {
+  return work.w.columns() % static_cast<int64_t>(kCodeBlock) == 0 ? codec_kernels(work.w.at(0))
+                                                                  : nullptr;
+}
+
 namespace {
 
-void multiply_blocks(const QuantizedWork& work, bool transpose) {
+void multiply_blocks_by_columns(const QuantizedWork& work) {
   const std::shared_ptr<Buffer> panels = pack_x(work, work.kernels.dense->tile_rows);
   const auto* x = static_cast<const float*>(panels->data());
   const size_t tile_rows = work.kernels.dense->tile_rows;
@@ -60,7 +66,6 @@ void multiply_blocks(const QuantizedWork& work, bool transpose) {
   const size_t row_blocks = divide_up(work.rows, kQmmBlockRows);
   const size_t column_blocks = divide_up(work.columns, kQmmBlockColumns);
   const size_t batch_blocks = row_blocks * column_blocks;
-  const auto multiply = transpose ? multiply_block_by_rows : multiply_block_by_columns;
   parallel_for(work.batches * batch_blocks, work.cost_ns(), [&](size_t task, size_t) {
     const size_t batch = task / batch_blocks;
     const size_t row = task % batch_blocks / column_blocks * kQmmBlockRows;
@@ -68,15 +73,15 @@ void multiply_blocks(const QuantizedWork& work, bool transpose) {
     const PackedMatrix w = work.w.at(static_cast<int64_t>(batch));
     // Recycled by the buffer cache: a task is long enough not to notice.
     const std::shared_ptr<Buffer> scratch = Buffer::allocate(qmm_scratch_bytes());
-    multiply({.kernels = work.kernels,
-              .w = &w,
-              .x_panels = x + batch * batch_floats + row * work.inner,
-              .rows = std::min(kQmmBlockRows, work.rows - row),
-              .first_column = column,
-              .columns = std::min(kQmmBlockColumns, work.columns - column),
-              .run = work.y.dtype() == Dtype::kFloat32 ? kExactRun : kDenseDepth,
-              .y = work.output(batch, row),
-              .scratch = static_cast<std::byte*>(scratch->data())});
+    multiply_block_by_columns({.kernels = work.kernels,
+                               .w = &w,
+                               .x_panels = x + batch * batch_floats + row * work.inner,
+                               .rows = std::min(kQmmBlockRows, work.rows - row),
+                               .first_column = column,
+                               .columns = std::min(kQmmBlockColumns, work.columns - column),
+                               .run = work.y.dtype() == Dtype::kFloat32 ? kExactRun : kDenseDepth,
+                               .y = work.output(batch, row),
+                               .scratch = static_cast<std::byte*>(scratch->data())});
   });
 }
 
@@ -116,12 +121,14 @@ array multiply_quantized(const array& x, const QuantizedMatrix& w, bool transpos
                            .columns = static_cast<size_t>(columns),
                            .inner = static_cast<size_t>(x.shape(-1))};
   x3.eval();
-  const bool few = work.rows <= kFewRows;
+  static const char* e = std::getenv("NYBBLE_FEW");
+  const bool few = work.rows <= (e ? (size_t)atoi(e) : kFewRows);
   if (few && transpose) {
     multiply_few_by_rows(work);
-  } else if (!(few && multiply_few_by_columns(work)) &&
-             !(transpose && multiply_numbers_by_rows(work))) {
-    multiply_blocks(work, transpose);
+  } else if (transpose) {
+    multiply_by_rows(work);
+  } else if (!few || !multiply_few_by_columns(work)) {
+    multiply_blocks_by_columns(work);
   }
   return y;
 }

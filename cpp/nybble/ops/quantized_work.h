@@ -50,10 +50,12 @@ void multiply_few_by_rows(const QuantizedWork& work);
 /// y = x . w likewise; false, and nothing done, if this instruction set has no kernels for that.
 bool multiply_few_by_columns(const QuantizedWork& work);
 
-/// y = x . w^T for many rows of x in whole numbers; false, and nothing done, where floats are the
-/// better choice: for float32 results, codes without integers, x with infinities or too many
-/// outliers.
-bool multiply_numbers_by_rows(const QuantizedWork& work);
+/// y = x . w^T for many rows of x, in tiles.
+void multiply_by_rows(const QuantizedWork& work);
+
+/// The kernels of w's codec; nullptr if the instruction set has none, or if rows do not end with a
+/// block, as those of groups of 16 need not.
+const CodecKernels* block_kernels(const QuantizedWork& work);
 
 /// x as rows of floats whose elements are adjacent: x itself, or packed into `buffer`.
 struct FloatRows {

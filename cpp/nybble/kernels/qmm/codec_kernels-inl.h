@@ -12,7 +12,7 @@
 #include "nybble/kernels/qmm/codes-inl.h"
 #include "nybble/kernels/qmm/columns-inl.h"
 #include "nybble/kernels/qmm/floats-inl.h"
-#include "nybble/kernels/qmm/numbers_panel-inl.h"
+#include "nybble/kernels/qmm/panel-inl.h"
 #include "nybble/kernels/qmm/planes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -33,7 +33,12 @@ const CodecKernels* codec_kernels_of() {
   static constexpr CodecKernels kernels = [] {
     CodecKernels table{};
     if constexpr (kHasPlanes<Codec>) table.multiply_planes = &multiply_planes<Codec>;
-    if constexpr (kHasBytes<Codec>) table.unpack_numbers = &unpack_numbers<Codec>;
+    if constexpr (kHasBytes<Codec>) {
+      table.unpack_numbers = &unpack_numbers<Codec>;
+      table.unpack_bytes = &unpack_bytes<Codec>;
+      table.unpack_floats = &unpack_floats<Codec>;
+      table.run_quads = 32767 / (2 * 127 * Codec::kLargest);
+    }
     // Weights have to be rounded once, or those that are the small difference of scale * code and
     // bias are lost.
     if constexpr (HWY_NATIVE_FMA) {

@@ -143,15 +143,20 @@ inline constexpr size_t kMaxPanelGroups = 16;
 /// Columns [first_column, first_column + columns) of w's rows first_row .. first_row + rows - 1,
 /// rows <= tile_columns, as a panel. columns and first_column are multiples of the group size and
 /// of 32; at most kMaxPanelGroups groups.
-struct NumbersPanel {
+///   numbers  int16_t [columns / 2][tile_columns][2]    codes - zero
+///   bytes    uint8_t [columns / 4][tile_columns][4]    codes; rests are biases
+///   floats   float   [columns][tile_columns]           scale * (codes - zero), in the order of
+///   columns
+struct TilePanel {
   const PackedMatrix* w;
   size_t first_row;
   size_t rows;
+  size_t tile_columns;
   size_t first_column;
   size_t columns;
-  int16_t* codes;  // [columns / 2][tile_columns][2]
-  float* scales;   // [groups][tile_columns]
-  float* rests;    // [groups][tile_columns]
+  void* codes;
+  float* scales;  // [groups][tile_columns]
+  float* rests;   // [groups][tile_columns]
 };
 
 /// c[i * c_stride + j] += sum_k x[i,k] * w[j,k], all tile_rows x tile_columns of it.
@@ -166,6 +171,7 @@ struct NumbersTile {
   const float* w_rests;   // [groups][tile_columns]
   size_t groups;
   size_t group_pairs;
+  size_t run_quads;  // of multiply_bytes: those of the codec
   float* c;
   size_t c_stride;
 };
@@ -176,6 +182,10 @@ struct NumbersKernels {
   size_t columns;  // of w, which are rows there, in a tile
   NumbersFound (*pack)(const NumbersRows& rows);
   void (*multiply)(const NumbersTile& tile);
+  /// The same with 8 bits for x and for the codes: quads of bytes where there are pairs of numbers,
+  /// no low parts.
+  NumbersFound (*pack_bytes)(const NumbersRows& rows);
+  void (*multiply_bytes)(const NumbersTile& tile);
 };
 /// Those of the instruction set in use; nullptr on the scalar one.
 const NumbersKernels* numbers_kernels();
@@ -185,7 +195,10 @@ struct CodecKernels {
   void (*multiply_planes)(const PlanesTask& task);
   void (*multiply_floats)(const FloatsTask& task);
   void (*multiply_columns)(const ColumnsTask& task);
-  void (*unpack_numbers)(const NumbersPanel& panel);
+  void (*unpack_numbers)(const TilePanel& panel);
+  void (*unpack_bytes)(const TilePanel& panel);
+  void (*unpack_floats)(const TilePanel& panel);
+  size_t run_quads;            // of bytes whose products by 127 fit 16 bits; 0 if not even one does
   const uint8_t* byte_order;   // [32]: the place within a block of the code in byte i
   const uint8_t* float_order;  // [32]: the place within a block of float i
 };

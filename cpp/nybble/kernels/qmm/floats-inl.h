@@ -30,7 +30,18 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class Codec>
 constexpr BlockOrder float_order() {
   BlockOrder order = Codec::kOrder;
-  if constexpr (kHasBytes<Codec>) {
+  if constexpr (!kHasBytes<Codec>) {
+    // Halves of 16-byte lanes: see weights_of_e4m3.
+    for (size_t i = 0; i < kBlock; ++i) {
+      const size_t vector = i / kFloatsLanes;
+      const size_t lanes = kCodesLanes / 16;  // of 16 bytes
+      const size_t in_four = vector % 4 * kFloatsLanes + i % kFloatsLanes;
+      const size_t upper = in_four / (8 * lanes);
+      const size_t lane = in_four % (8 * lanes) / 8;
+      order[i] =
+          static_cast<uint8_t>(vector / 4 * kCodesLanes + 16 * lane + 8 * upper + in_four % 8);
+    }
+  } else {
     for (size_t i = 0; i < kBlock; ++i) {
       const size_t vector = i / kFloatsLanes;
       const size_t byte = vector / 4 * kCodesLanes + 4 * (i % kFloatsLanes) + vector % 4;
@@ -99,22 +110,35 @@ HWY_INLINE void weights_of_bytes(const CodesVector* codes, const BlockScales& sc
   }
 }
 
-/// The weights of a block of e4m3.
+/// The weights of a block of e4m3. A byte in the upper half of 16 bits, shifted down by one and
+/// without the copy of its sign, is a float16 of 2^-8 times the value; only NaN has to be put
+/// right.
 HWY_INLINE void weights_of_e4m3(const uint8_t* from, const BlockScales& scales,
                                 FloatsVector* weights) {
   const FloatsTag d;
-  const hn::Rebind<uint16_t, FloatsTag> d16;
-  const hn::Rebind<uint8_t, FloatsTag> d8;
-  const hn::Rebind<hwy::float16_t, FloatsTag> half;
-#pragma GCC unroll 8
-  for (size_t v = 0; v < kFloatVectors; ++v) {
-    const auto codes = hn::PromoteTo(d16, hn::LoadU(d8, from + v * kFloatsLanes));
-    const auto sign = hn::ShiftLeft<8>(hn::And(codes, hn::Set(d16, uint16_t{0x80})));
-    const auto magnitude = hn::And(codes, hn::Set(d16, uint16_t{0x7f}));
-    const auto nan = hn::And(hn::VecFromMask(d16, hn::Eq(magnitude, hn::Set(d16, uint16_t{0x7f}))),
-                             hn::Set(d16, uint16_t{0x7e00}));
-    const auto bits = hn::Or(hn::Or(sign, hn::ShiftLeft<7>(magnitude)), nan);
-    weights[v] = hn::Mul(hn::PromoteTo(d, hn::BitCast(half, bits)), scales.scale[0]);
+  const CodesTag d8;
+  const hn::Repartition<int16_t, CodesTag> d16;
+  const hn::Repartition<hwy::float16_t, CodesTag> half_tag;
+  const hn::Half<decltype(half_tag)> half;
+#pragma GCC unroll 2
+  for (size_t v = 0; v < kBlockVectors; ++v, weights += 4) {
+    const auto codes = hn::LoadU(d8, from + v * kCodesLanes);
+    const auto without_sign = hn::Or(codes, hn::Set(d8, uint8_t{0x80}));
+    const auto nan = hn::VecFromMask(d8, hn::Eq(without_sign, hn::Set(d8, uint8_t{0xff})));
+    const auto clear_sign = hn::Set(d16, static_cast<int16_t>(0xbfff));
+    const auto floats = [&](auto upper_bytes, auto nan_bytes) HWY_ATTR {
+      const auto bits = hn::And(hn::ShiftRight<1>(hn::BitCast(d16, upper_bytes)), clear_sign);
+      return hn::BitCast(half_tag, hn::Or(bits, hn::BitCast(d16, nan_bytes)));
+    };
+    const auto zero = hn::Zero(d8);
+    const auto lower =
+        floats(hn::InterleaveLower(d8, zero, codes), hn::InterleaveLower(d8, nan, nan));
+    const auto upper =
+        floats(hn::InterleaveUpper(d8, zero, codes), hn::InterleaveUpper(d8, nan, nan));
+    weights[0] = hn::Mul(hn::PromoteTo(d, hn::LowerHalf(half, lower)), scales.scale[0]);
+    weights[1] = hn::Mul(hn::PromoteTo(d, hn::UpperHalf(half, lower)), scales.scale[0]);
+    weights[2] = hn::Mul(hn::PromoteTo(d, hn::LowerHalf(half, upper)), scales.scale[0]);
+    weights[3] = hn::Mul(hn::PromoteTo(d, hn::UpperHalf(half, upper)), scales.scale[0]);
   }
 }
 

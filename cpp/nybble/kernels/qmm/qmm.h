@@ -88,7 +88,7 @@ void multiply_few_rows(const FewRowsTask& task);
 
 /// The largest block of y that a tiles task computes. The rows are a multiple of every tile's, the
 /// columns too.
-inline constexpr size_t kQmmBlockRows = 240;
+inline constexpr size_t kQmmBlockRows = 528;
 inline constexpr size_t kQmmBlockColumns = 64;
 
 /// Products in a run that is added up in float: 12 roundings, two of the weight and its scale and

@@ -35,11 +35,33 @@ void widen_scales(const void* from, ptrdiff_t first, size_t count, float* to) {
   for (; i < count; ++i) to[i] = static_cast<float>(values[i]);
 }
 
-template <class Kind>
-void widen_byte_scales(const void* from, ptrdiff_t first, size_t count, float global_scale,
-                       float* to) {
+/// Powers of two: the byte is the exponent of a float; 0 stands for 2^-127, which has none.
+inline void widen_e8m0(const void* from, ptrdiff_t first, size_t count, float factor, float* to) {
+  const hn::CappedTag<float, 8> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::Rebind<uint8_t, decltype(d)> d8;
   const auto* bytes = static_cast<const uint8_t*>(from) + first;
-  for (size_t i = 0; i < count; ++i) to[i] = Kind::widen(bytes[i]) * global_scale;
+  size_t i = 0;
+  for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
+    const auto exponent = hn::PromoteTo(di, hn::LoadU(d8, bytes + i));
+    const auto least = hn::IfThenElseZero(hn::Eq(exponent, hn::Zero(di)), hn::Set(di, 0x400000));
+    const auto scale = hn::BitCast(d, hn::Or(hn::ShiftLeft<23>(exponent), least));
+    hn::StoreU(hn::Mul(scale, hn::Set(d, factor)), d, to + i);
+  }
+  for (; i < count; ++i) to[i] = E8m0::widen(bytes[i]) * factor;
+}
+
+/// A table: the scales of one format are all of 256 bytes.
+inline void widen_e4m3(const void* from, ptrdiff_t first, size_t count, float factor, float* to) {
+  struct Table {
+    float values[256];
+    Table() {
+      for (uint32_t code = 0; code < 256; ++code) values[code] = E4m3::widen(code);
+    }
+  };
+  static const Table table;
+  const auto* bytes = static_cast<const uint8_t*>(from) + first;
+  for (size_t i = 0; i < count; ++i) to[i] = table.values[bytes[i]] * factor;
 }
 
 /// What turns the codes of one matrix into weights: w = scale * (code value) + bias. Made once for
@@ -98,9 +120,9 @@ class GroupScales {
       case ScaleKind::kFloatWithBias:
         return scales_(w_.scales, first, count, to);
       case ScaleKind::kE8m0:
-        return widen_byte_scales<E8m0>(w_.scales, first, count, w_.global_scale, to);
+        return widen_e8m0(w_.scales, first, count, w_.global_scale, to);
       case ScaleKind::kE4m3:
-        return widen_byte_scales<E4m3>(w_.scales, first, count, w_.global_scale, to);
+        return widen_e4m3(w_.scales, first, count, w_.global_scale, to);
     }
   }
 
