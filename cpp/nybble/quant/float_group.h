@@ -6,9 +6,9 @@
 // With amax the largest magnitude of the group, and `largest` that of the codes (6 or 448):
 //   e8m0 scales   2^ceil(log2(amax / largest)); 1 for a group of zeros
 //   e4m3 scales   amax / largest
-// amax / largest and its logarithm are rounded to the dtype of the weights. (A logarithm rounded
-// down leaves amax beyond the largest code, which it then gets.) Codes are the nearest to w /
-// scale; e2m1 has ties towards zero and no negative zero, e4m3 ties to even.
+// amax / largest and w / scale are rounded to the dtype of the weights, the logarithm to float.
+// (Where that rounds down, amax is beyond the largest code, and gets it.) Codes are the nearest to
+// w / scale; e2m1 has ties towards zero and no negative zero, e4m3 ties to even.
 //
 // A matrix may have a global scale g > 0, best the largest magnitude in it: scales are multiplied
 // by 448 * 6 / g before they are rounded to e4m3, which then use its whole range, and what they
