@@ -72,8 +72,16 @@ TEST(GatherMm, StridesDoNotMatter) {
             elements<float>(gather_mm(a4.copy(), b, integers({5, 1}), integers({1, 1}))));
   EXPECT_EQ(elements<float>(gather_mm(turned_b, b, integers({1}), integers({0}))),
             elements<float>(gather_mm(turned_b.copy(), b, integers({1}), integers({0}))));
-  EXPECT_EQ(gather_mm(turned_a, turned_a.view({5, 2, 3}, {1, 5, 10}), {}, integers({})).shape(),
-            (Shape{0, 3, 3}));
+  EXPECT_EQ(elements<float>(gather_mm(turned_a, b.view({1, 2, 4}, {0, 4, 1}), integers({4, 2}),
+                                      integers({0, 0}))),
+            elements<float>(gather_mm(turned_a.copy(), b.view({1, 2, 4}, {0, 4, 1}),
+                                      integers({4, 2}), integers({0, 0}))));
+}
+
+TEST(GatherMm, NoIndicesNoResults) {
+  const array a = counted({2, 3, 4}, Dtype::kFloat32);
+  const array b = counted({2, 4, 5}, Dtype::kFloat32);
+  EXPECT_EQ(gather_mm(a, b, integers({}), integers({})).shape(), (Shape{0, 3, 5}));
 }
 
 TEST(GatherMm, RefusesWhatDoesNotFit) {

@@ -481,8 +481,11 @@ TEST(QuantizedMatmul, RefusesWhatDoesNotFit) {
 
 TEST(QuantizationDefaults, ComeFromTheTable) {
   EXPECT_EQ(quantization_defaults("affine"), std::pair(64, 4));
+  EXPECT_EQ(quantization_defaults("mxfp8"), std::pair(32, 8));
+  EXPECT_EQ(quantization_defaults("nvfp4"), std::pair(16, 4));
   EXPECT_EQ(error_of([] { quantization_defaults("mx"); }),
-            "[quantization_defaults] unknown mode \"mx\". Supported modes: \"affine\".");
+            "[quantization_defaults] unknown mode \"mx\". Supported modes: \"affine\", \"mxfp4\", "
+            "\"mxfp8\" and \"nvfp4\".");
 }
 
 }  // namespace

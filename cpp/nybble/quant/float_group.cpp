@@ -29,11 +29,10 @@ float round_to(float value) {
 }
 
 /// The scale byte for a group whose largest magnitude is so many times the largest code.
-template <class T>
 uint8_t scale_byte(float ratio, ScaleKind kind, GlobalScale global) {
   if (kind == ScaleKind::kE4m3) return E4m3::round(ratio * global.encode);
   if (ratio == 0.0f) return E8m0::from_exponent(0);
-  return E8m0::from_exponent(static_cast<int>(std::nearbyint(round_to<T>(std::log2(ratio)))));
+  return E8m0::from_exponent(static_cast<int>(std::ceil(std::log2(ratio))));
 }
 
 float scale_value(uint8_t byte, ScaleKind kind) {
@@ -45,7 +44,7 @@ template <class T>
 uint8_t encode_group(std::span<const float> weights, const QuantFormat& format, GlobalScale global,
                      uint8_t* codes) {
   const float ratio = round_to<T>(largest_magnitude(weights) / largest_code(format.codec));
-  const uint8_t byte = scale_byte<T>(ratio, format.scale_kind, global);
+  const uint8_t byte = scale_byte(ratio, format.scale_kind, global);
   const float scale = scale_value(byte, format.scale_kind);
   for (size_t i = 0; i < weights.size(); ++i) {
     if (std::isnan(weights[i]) || scale == 0.0f) {
@@ -91,9 +90,9 @@ void round_float_group(std::span<float> values, const QuantFormat& format, Globa
   const float ratio = largest_magnitude(values) / largest_code(format.codec);
   uint8_t byte = E8m0::from_exponent(E8m0::kSmallestExponent);
   if (format.scale_kind == ScaleKind::kE4m3) {
-    byte = scale_byte<float>(ratio, format.scale_kind, global);
+    byte = scale_byte(ratio, format.scale_kind, global);
   } else if (ratio > 0.0f) {
-    byte = E8m0::from_exponent(static_cast<int>(std::round(std::log2(ratio))));
+    byte = E8m0::from_exponent(static_cast<int>(std::ceil(std::log2(ratio))));
   }
   const float scale = scale_value(byte, format.scale_kind);
   for (float& value : values) {

@@ -4,11 +4,11 @@
 // does, bit for bit, wherever that is defined. All of them decode alike: w = scale * code.
 //
 // With amax the largest magnitude of the group, and `largest` that of the codes (6 or 448):
-//   e8m0 scales   2^round(log2(amax / largest)), ties to even; 1 for a group of zeros
+//   e8m0 scales   2^ceil(log2(amax / largest)); 1 for a group of zeros
 //   e4m3 scales   amax / largest
-// amax / largest and its logarithm are rounded to the dtype of the weights. (So an amax may lie
-// beyond the largest code by up to a factor of sqrt(2); it gets that code.) Codes are the nearest
-// to w / scale; e2m1 has ties towards zero and no negative zero, e4m3 ties to even.
+// amax / largest and w / scale are rounded to the dtype of the weights, the logarithm to float.
+// (Where that rounds down, amax is beyond the largest code, and gets it.) Codes are the nearest to
+// w / scale; e2m1 has ties towards zero and no negative zero, e4m3 ties to even.
 //
 // A matrix may have a global scale g > 0, best the largest magnitude in it: scales are multiplied
 // by 448 * 6 / g before they are rounded to e4m3, which then use its whole range, and what they
@@ -44,8 +44,8 @@ void quantize_float_row(const T* weights, ptrdiff_t stride, size_t columns,
                         uint8_t* scales);
 
 /// What a group of activations becomes when it is quantized and decoded again, in place: as above,
-/// but with ties to even everywhere, logarithms that lie between go away from zero, and nothing is
-/// rounded to 16 bits in between.
+/// but with ties to even everywhere, negative zeros, and nothing rounded to 16 bits in between. NaN
+/// stays.
 void round_float_group(std::span<float> values, const QuantFormat& format, GlobalScale global);
 
 }  // namespace nybble
