@@ -1,6 +1,7 @@
 #include "nybble/base/buffer.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,12 +20,29 @@ namespace {
 // Smaller blocks are left to malloc, which reuses them itself without returning pages.
 constexpr size_t kCachedBytes = size_t{64} << 10;
 constexpr size_t kPageBytes = 4096;
+// Blocks from here on are made of large pages; what alignment costs is little to them.
+constexpr size_t kLargePageBytes = size_t{2} << 20;
+constexpr size_t kLargePageBlock = 2 * kLargePageBytes;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
 size_t default_cache_limit() {
   const auto pages = static_cast<size_t>(sysconf(_SC_PHYS_PAGES));
   return pages / 8 * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// Memory from the system, or nullptr. Large blocks get large pages where the system has them for
+/// the asking: a product of 2048 x 2048 floats touches 12,000 small ones, more than the TLB holds.
+void* fresh_block(size_t capacity_bytes) {
+  if (capacity_bytes < kLargePageBlock) {
+    return std::aligned_alloc(kBufferAlignment, capacity_bytes);
+  }
+  void* data = std::aligned_alloc(kLargePageBytes, capacity_bytes);
+#ifdef MADV_HUGEPAGE
+  // Only a wish: if it is refused, the pages are small.
+  if (data != nullptr) madvise(data, capacity_bytes, MADV_HUGEPAGE);
+#endif
+  return data;
 }
 
 /// Freed blocks by size, the oldest given back first when there are too many.
@@ -52,10 +70,10 @@ class Recycler {
         return data;
       }
     }
-    void* data = std::aligned_alloc(kBufferAlignment, capacity_bytes);
+    void* data = fresh_block(capacity_bytes);
     if (data == nullptr) {
       clear();
-      data = std::aligned_alloc(kBufferAlignment, capacity_bytes);
+      data = fresh_block(capacity_bytes);
       if (data == nullptr) throw memory_error(capacity_bytes);
     }
     const std::lock_guard lock(mutex_);

@@ -17,6 +17,9 @@ constexpr size_t kInPlaceRows = 16;
 // Up to so many rows a whole operand b is packed strip by strip, by the task that uses the strip.
 constexpr size_t kStripRows = 128;
 
+// Columns of a task of axpy, if there are enough for all threads.
+constexpr size_t kAxpyColumns = 2048;
+
 // A block of packed panels of each operand (kDenseDepth deep: 3 MiB of floats) and of sums fits L3.
 constexpr size_t kBlockLines = 2048;
 
@@ -125,9 +128,13 @@ void multiply_in_place(const DenseProduct<W>& product, Workspace& workspace) {
   const auto kernel = dot ? sums.kernels.dot : sums.kernels.axpy;
   // What several passes read stays in L2; whole groups of 64 columns keep axpy at full vectors.
   const size_t pass_rows = dot ? kDenseRows : kDenseAxpyRows;
-  const size_t fitting = rows <= pass_rows ? columns : kGroupBytes / (std::max<size_t>(depth, 1) * sizeof(W));
-  const size_t spread = divide_up(columns, 4 * get_num_threads());
-  const size_t group = std::max<size_t>(std::min(fitting, spread), 64) / 64 * 64;
+  const size_t fitting =
+      rows <= pass_rows ? columns : kGroupBytes / (std::max<size_t>(depth, 1) * sizeof(W));
+  // Each thread gets up to four tasks; but axpy reads rows of b, best in pieces of pages.
+  const size_t threads = get_num_threads();
+  const size_t least = dot ? 64 : std::max<size_t>(columns / threads, 64);
+  const size_t spread = std::max(divide_up(columns, 4 * threads), std::min(least, kAxpyColumns));
+  const size_t group = divide_up(std::min(fitting, spread), 64) * 64;
   parallel_for(divide_up(columns, group), product.cost_ns(), [&](size_t task, size_t) {
     const size_t first = task * group;
     const size_t count = std::min(group, columns - first);
@@ -149,8 +156,8 @@ void multiply_in_place(const DenseProduct<W>& product, Workspace& workspace) {
 
 // ---- Up to kStripRows rows: all of a packed, b strip by strip ----
 
-/// Each task packs a strip of b into its own L2 and multiplies it by all rows, a run of k at a time;
-/// so b passes through memory once, and nobody waits for the panels of others.
+/// Each task packs a strip of b into its own L2 and multiplies it by all rows, a run of k at a
+/// time; so b passes through memory once, and nobody waits for the panels of others.
 template <class W>
 void multiply_strips(const DenseProduct<W>& product, Workspace& workspace) {
   using T = Arithmetic<W>;
@@ -172,7 +179,7 @@ void multiply_strips(const DenseProduct<W>& product, Workspace& workspace) {
     kernels.pack({a.data, a.row_stride, a.column_stride, rows, std::min(kDenseDepth, depth - k0)},
                  tile_rows, parts.a + padded_rows * k0);
   });
-  const size_t fitting = kGroupBytes / 2 / (kDenseDepth * sizeof(T)) / width;
+  const size_t fitting = kGroupBytes * 3 / 4 / (kDenseDepth * sizeof(T)) / width;
   const size_t spread = divide_up(divide_up(product.columns, width), 4 * get_num_threads());
   const size_t group = std::max<size_t>(std::min(fitting, spread), 1) * width;
   parallel_for(divide_up(product.columns, group), product.cost_ns(), [&](size_t task, size_t) {
