@@ -220,7 +220,9 @@ void axpy(const DenseRowsTask<W>& task) {
     const size_t columns = HWY_MIN(strip_columns, task.columns - n);
     for (size_t k0 = 0; k0 == 0 || k0 < task.depth; k0 += kDenseDepth) {
       const size_t depth = HWY_MIN(kDenseDepth, task.depth - k0);
-      for (size_t i = 0; i < task.rows * strip_columns; ++i) sums[i] = 0;
+      for (size_t r = 0; r < task.rows; ++r) {
+        for (size_t j = 0; j < columns; ++j) sums[r * strip_columns + j] = 0;
+      }
       const AxpyStrip<W> strip{task.x + k0,
                                task.x_stride,
                                task.w + static_cast<ptrdiff_t>(k0) * task.w_stride + n,
