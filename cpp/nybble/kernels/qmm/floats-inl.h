@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "nybble/kernels/qmm/codes-inl.h"
 #include "nybble/kernels/qmm/float_sums-inl.h"
@@ -181,6 +182,9 @@ class FloatsProduct {
  private:
   static constexpr size_t kBlockBytes = kBlock / 8 * Codec::kBits;
 
+  // Blocks whose products are added in float: 8 to 16 products a lane.
+  static constexpr size_t kFloatBlocks = 8;
+
   /// `count` groups of row n of w by kX rows of x.
   template <size_t kX>
   HWY_INLINE void add_groups(size_t n, size_t m, size_t group, size_t count) {
@@ -191,19 +195,26 @@ class FloatsProduct {
     const uint8_t* end = codes + w_.columns * Codec::kBits / 8;
     codes += group * w_.group_size * Codec::kBits / 8;
     const float* x = task_.x + m * task_.x_stride + group * w_.group_size;
+    const size_t x_stride = task_.x_stride;
+    const size_t blocks = count * w_.group_size / kBlock;
+    const size_t group_blocks = group_blocks_;
     DoubleSums sums[kX];
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) sums[i].clear();
-    for (size_t g = 0; g < count; g += kHalves ? 2 : 1) {
-      const auto scales = BlockScales::at<kHalves>(scales_, g);
+    for (size_t first = 0; first < blocks; first += kFloatBlocks) {
+      const size_t last = HWY_MIN(first + kFloatBlocks, blocks);
       FloatsVector chains[kX][kChains];
 #pragma GCC unroll 4
       for (size_t i = 0; i < kX; ++i) {
 #pragma GCC unroll 4
         for (size_t c = 0; c < kChains; ++c) chains[i][c] = hn::Zero(FloatsTag());
       }
-      for (size_t b = 0; b < group_blocks_; ++b, codes += kBlockBytes, x += kBlock) {
-        multiply_block<kX, kChains>(codes, end, scales, x, chains);
+      for (size_t b = first; b < last;) {
+        const auto scales = BlockScales::at<kHalves>(scales_, kHalves ? 2 * b : b / group_blocks);
+        const size_t group_end = kHalves ? b + 1 : b + group_blocks;
+        for (; b < group_end; ++b, codes += kBlockBytes, x += kBlock) {
+          multiply_block<kX, kChains>(codes, end, scales, x, x_stride, chains);
+        }
       }
 #pragma GCC unroll 4
       for (size_t i = 0; i < kX; ++i) {
@@ -220,16 +231,17 @@ class FloatsProduct {
   template <size_t kX, size_t kChains>
   HWY_INLINE void multiply_block(const uint8_t* codes, const uint8_t* end,
                                  const BlockScales& scales, const float* x,
-                                 FloatsVector (*chains)[kChains]) {
+                                 size_t x_stride, FloatsVector (*chains)[kChains]) {
     const FloatsTag d;
     FloatsVector weights[kFloatVectors];
+    hwy::Prefetch(codes + kPrefetchBytes);
     load_weights<Codec>(codes, end, scales, weights);
 #pragma GCC unroll 8
     for (size_t v = 0; v < kFloatVectors; ++v) {
 #pragma GCC unroll 4
       for (size_t i = 0; i < kX; ++i) {
         auto& sum = chains[i][v % kChains];
-        sum = hn::MulAdd(weights[v], hn::LoadU(d, x + i * task_.x_stride + v * kFloatsLanes), sum);
+        sum = hn::MulAdd(weights[v], hn::LoadU(d, x + i * x_stride + v * kFloatsLanes), sum);
       }
     }
   }

@@ -16,6 +16,7 @@
 #include "nybble/kernels/qmm/panel-inl.h"
 #include "nybble/kernels/qmm/rounding-inl.h"
 #include "nybble/kernels/simd/dot8-inl.h"
+#include "nybble/kernels/simd/pin-inl.h"
 #include "nybble/kernels/simd/registers-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -35,19 +36,6 @@ constexpr size_t kNumbersRows = kVectorRegisters == 32 ? 12 : 6;
 using NumbersTag = hn::ScalableTag<int32_t>;
 constexpr size_t kNumbersLanes = hn::MaxLanes(NumbersTag());
 constexpr size_t kNumbersColumns = 2 * kNumbersLanes;
-
-/// Keeps the compiler from moving what changes `value`: GCC 12 computes all products of a step
-/// first, and has to spill the sums. (6 x 16, AVX2: 1.7 times as fast.)
-template <class V>
-HWY_INLINE void pin([[maybe_unused]] V& value) {
-#if HWY_ARCH_X86 && (HWY_COMPILER_GCC_ACTUAL || HWY_COMPILER_CLANG)
-#if HWY_TARGET <= HWY_AVX3
-  asm("" : "+v"(value.raw));
-#else
-  asm("" : "+x"(value.raw));
-#endif
-#endif
-}
 
 using NumbersSums = hn::Vec<NumbersTag>[kNumbersRows][2];
 

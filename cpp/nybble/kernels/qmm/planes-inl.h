@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "nybble/kernels/qmm/codes-inl.h"
 #include "nybble/kernels/qmm/float_sums-inl.h"
@@ -98,6 +99,7 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) sum[i] = hn::Zero(df);
     for (size_t piece = first; piece < last; ++piece) {
+      hwy::Prefetch(codes + kPrefetchBytes);
       CodesVector bytes[kBlocks * kBlockVectors];
 #pragma GCC unroll 4
       for (size_t b = 0; b < kBlocks; ++b) {
