@@ -61,11 +61,13 @@ class PreparedRows {
 
   void split() {
     const auto group = static_cast<size_t>(work_.w.quantization().group_size);
-    const size_t piece = group <= kCodeBlock ? kCodeBlock : 2 * kCodeBlock;
+    const bool pairs = group > kCodeBlock ||
+                       (kernels_->pairs_keep_groups && work_.inner % (2 * kCodeBlock) == 0);
+    const size_t piece = pairs ? 2 * kCodeBlock : kCodeBlock;
     layout_ = {.planes = plane_count(work_.x.dtype()),
                .piece = piece,
                .entry = std::min(group, piece),
-               .order = kernels_->byte_order};
+               .order = piece == kCodeBlock ? kernels_->byte_order : kernels_->pair_order};
     const size_t count = work_.batches * work_.rows;
     const size_t entries = work_.inner / layout_.entry;
     const size_t padded = divide_up(entries, kScalesPadding) * kScalesPadding;
@@ -130,6 +132,7 @@ struct RowsOfW {
                                 .x = &x.planes(batch, 0),
                                 .rows = work.rows,
                                 .planes = x.layout().planes,
+                                .piece = x.layout().piece,
                                 .first_row = first_row,
                                 .rows_of_w = count,
                                 .sums = sums,

@@ -46,6 +46,10 @@ const CodecKernels* codec_kernels_of() {
       table.multiply_columns = &multiply_columns<Codec>;
     }
     table.byte_order = Codec::kOrder.data();
+    if constexpr (kHasPlanes<Codec>) {
+      table.pair_order = CodePair<Codec>::kOrder.data();
+      table.pairs_keep_groups = kPairsKeepGroups<Codec>;
+    }
     table.float_order = kFloatOrder.data();
     return table;
   }();

@@ -35,9 +35,9 @@ inline constexpr size_t kCodeBlock = 32;
 // float's range. Its planes and sums are zero; it is multiplied in floating point. One plane is
 // wild only for the latter reasons: its contract counts in the largest of a piece.
 
-/// One row of x. An entry is what has a scale of w to itself: a piece, or half of one.
+/// One row of x. An entry is what has a scale of w to itself: a piece, or a smaller group.
 struct PlanesRow {
-  int8_t* planes;  // [columns / 32][planes][32], each block in the order of the codec
+  int8_t* planes;  // [columns / 32][planes][32], each piece in the order of its layout
   float* scales;   // [entries], zeros up to a multiple of 16
   float* sums;     // [entries], likewise: scale * sum of the whole numbers
   uint32_t* wild;  // the pieces that are, ascending
@@ -48,8 +48,8 @@ struct PlanesRow {
 struct PlanesLayout {
   size_t planes;         // 1, 2 or 3
   size_t piece;          // 32 or 64 columns
-  size_t entry;          // 16, 32 or 64: piece, or half of it
-  const uint8_t* order;  // CodecKernels::byte_order
+  size_t entry;          // 16, 32 or 64: piece, or the group if that is smaller
+  const uint8_t* order;  // [piece]: CodecKernels::byte_order or pair_order
 };
 
 /// Fills all of `row` from `columns` floats.
@@ -65,6 +65,7 @@ struct PlanesTask {
   const PlanesRow* x;
   size_t rows;  // of x
   size_t planes;
+  size_t piece;
   size_t first_row;
   size_t rows_of_w;
   double* sums;
@@ -198,8 +199,11 @@ struct CodecKernels {
   void (*unpack_numbers)(const TilePanel& panel);
   void (*unpack_bytes)(const TilePanel& panel);
   void (*unpack_floats)(const TilePanel& panel);
-  size_t run_quads;            // of bytes whose products by 127 fit 16 bits; 0 if not even one does
+  /// Planes may have pieces of 64 columns even where groups are smaller.
+  bool pairs_keep_groups;
+  size_t run_quads;  // of bytes whose products by 127 fit 16 bits; 0 if not even one does
   const uint8_t* byte_order;   // [32]: the place within a block of the code in byte i
+  const uint8_t* pair_order;   // [64]: likewise in two blocks, which planes of 64 columns go by
   const uint8_t* float_order;  // [32]: the place within a block of float i
 };
 

@@ -281,11 +281,11 @@ struct E2m1Codes {
   static constexpr float kZero = 12.0f;
   static constexpr float kStep = 0.5f;
   static constexpr BlockOrder kOrder = UintCodes<4>::kOrder;
+  // 0, 0.5, 1, 1.5, 2, 3, 4, 6 and the same with a minus.
+  alignas(16) static constexpr uint8_t kBytes[16] = {12, 13, 14, 15, 16, 18, 20, 24,
+                                                     12, 11, 10, 9,  8,  6,  4,  0};
 
   static HWY_INLINE void load(const uint8_t* from, const uint8_t* end, CodesVector* codes) {
-    // 0, 0.5, 1, 1.5, 2, 3, 4, 6 and the same with a minus.
-    alignas(16) static constexpr uint8_t kBytes[16] = {12, 13, 14, 15, 16, 18, 20, 24,
-                                                       12, 11, 10, 9,  8,  6,  4,  0};
     const CodesTag d;
     const auto table = hn::LoadDup128(d, kBytes);
     UintCodes<4>::load(from, end, codes);
@@ -298,6 +298,124 @@ struct E4m3Codes {
   static constexpr float kZero = 0.0f;
   static constexpr float kStep = 1.0f;
   static constexpr BlockOrder kOrder = natural_order();
+};
+
+/// Which of two scales of a pair of blocks a 32-bit lane of sums belongs to, if each block has its own.
+enum class PairScales {
+  kMixed,      // sums of both blocks share lanes
+  kLaneHalves,  // lanes 0 to 3 are the first block's, 4 to 7 the second's
+  kLanePairs,  // 0 and 1 of every four the first's
+  kAlternate,  // even lanes the first's
+};
+
+/// Two blocks at once, in an order of their own: fewer instructions where one block does not fill a load.
+using PairOrder = std::array<uint8_t, 2 * kBlock>;
+
+template <class Codec>
+struct CodePair {
+  static constexpr PairScales kScales = PairScales::kMixed;
+  static constexpr PairOrder kOrder = [] {
+    PairOrder order{};
+    for (size_t i = 0; i < 2 * kBlock; ++i) {
+      order[i] = static_cast<uint8_t>(i / kBlock * kBlock + Codec::kOrder[i % kBlock]);
+    }
+    return order;
+  }();
+
+  static HWY_INLINE void load(const uint8_t* from, const uint8_t* end, CodesVector* codes) {
+    Codec::load(from, end, codes);
+    Codec::load(from + kBlock / 8 * Codec::kBits, end, codes + kBlockVectors);
+  }
+};
+
+/// Byte i holds code i / n of source byte i % n, n bytes in two blocks.
+constexpr PairOrder pair_order_of_shifts(size_t bits) {
+  PairOrder order{};
+  const size_t source_bytes = 8 * bits;
+  for (size_t i = 0; i < 2 * kBlock; ++i) {
+    order[i] = static_cast<uint8_t>(i % source_bytes * (8 / bits) + i / source_bytes);
+  }
+  return order;
+}
+
+template <>
+struct CodePair<UintCodes<4>> {
+  static constexpr PairScales kScales =
+      kBlockVectors == 1 ? PairScales::kLaneHalves : PairScales::kMixed;
+  static constexpr PairOrder kOrder = pair_order_of_shifts(4);
+
+  static HWY_INLINE void load(const uint8_t* from, const uint8_t*, CodesVector* codes) {
+    const CodesTag d;
+    const hn::Repartition<uint16_t, CodesTag> d16;
+    const auto mask = hn::Set(d, uint8_t{0x0f});
+#pragma GCC unroll 2
+    for (size_t v = 0; v < kBlockVectors; ++v) {
+      const auto bytes = hn::LoadU(d, from + v * kCodesLanes);
+      const auto upper = hn::BitCast(d, hn::ShiftRight<4>(hn::BitCast(d16, bytes)));
+      codes[v] = hn::And(bytes, mask);
+      codes[kBlockVectors + v] = hn::And(upper, mask);
+    }
+  }
+};
+
+template <>
+struct CodePair<UintCodes<2>> {
+  static constexpr PairScales kScales = PairScales::kLanePairs;
+  static constexpr PairOrder kOrder = pair_order_of_shifts(2);
+
+  static HWY_INLINE void load(const uint8_t* from, const uint8_t*, CodesVector* codes) {
+    const CodesTag d;
+    const hn::Repartition<uint32_t, CodesTag> d32;
+    const auto mask = hn::Set(d, uint8_t{0x03});
+    const auto bytes = hn::BitCast(d32, hn::LoadDup128(d, from));
+    if constexpr (kBlockVectors == 1) {
+      HWY_ALIGN static constexpr uint32_t kShifts[2][8] = {{0, 0, 0, 0, 2, 2, 2, 2},
+                                                           {4, 4, 4, 4, 6, 6, 6, 6}};
+      codes[0] = hn::And(hn::BitCast(d, hn::Shr(bytes, hn::Load(d32, kShifts[0]))), mask);
+      codes[1] = hn::And(hn::BitCast(d, hn::Shr(bytes, hn::Load(d32, kShifts[1]))), mask);
+    } else {
+      codes[0] = hn::And(hn::BitCast(d, bytes), mask);
+      codes[1] = hn::And(hn::BitCast(d, hn::ShiftRight<2>(bytes)), mask);
+      codes[2] = hn::And(hn::BitCast(d, hn::ShiftRight<4>(bytes)), mask);
+      codes[3] = hn::And(hn::BitCast(d, hn::ShiftRight<6>(bytes)), mask);
+    }
+  }
+};
+
+template <>
+struct CodePair<UintCodes<1>> {
+  static constexpr PairScales kScales = PairScales::kAlternate;
+  static constexpr PairOrder kOrder = pair_order_of_shifts(1);
+
+  static HWY_INLINE void load(const uint8_t* from, const uint8_t*, CodesVector* codes) {
+    const CodesTag d;
+    const hn::Repartition<uint64_t, CodesTag> d64;
+    const auto mask = hn::Set(d, uint8_t{0x01});
+    uint64_t word;
+    std::memcpy(&word, from, sizeof(word));
+    const auto bytes = hn::Set(d64, word);
+    if constexpr (kBlockVectors == 1) {
+      HWY_ALIGN static constexpr uint64_t kShifts[2][4] = {{0, 1, 2, 3}, {4, 5, 6, 7}};
+      codes[0] = hn::And(hn::BitCast(d, hn::Shr(bytes, hn::Load(d64, kShifts[0]))), mask);
+      codes[1] = hn::And(hn::BitCast(d, hn::Shr(bytes, hn::Load(d64, kShifts[1]))), mask);
+    } else {
+      const auto low = hn::InterleaveLower(d64, bytes, hn::ShiftRight<1>(bytes));
+      codes[0] = hn::And(hn::BitCast(d, low), mask);
+      codes[1] = hn::And(hn::BitCast(d, hn::ShiftRight<2>(low)), mask);
+      codes[2] = hn::And(hn::BitCast(d, hn::ShiftRight<4>(low)), mask);
+      codes[3] = hn::And(hn::BitCast(d, hn::ShiftRight<6>(low)), mask);
+    }
+  }
+};
+
+template <>
+struct CodePair<E2m1Codes> : CodePair<UintCodes<4>> {
+  static HWY_INLINE void load(const uint8_t* from, const uint8_t* end, CodesVector* codes) {
+    const auto table = hn::LoadDup128(CodesTag(), E2m1Codes::kBytes);
+    CodePair<UintCodes<4>>::load(from, end, codes);
+#pragma GCC unroll 4
+    for (size_t v = 0; v < 2 * kBlockVectors; ++v) codes[v] = hn::TableLookupBytes(table, codes[v]);
+  }
 };
 
 template <class Codec>

@@ -39,9 +39,6 @@ constexpr bool has_planes() {
 template <class Codec>
 inline constexpr bool kHasPlanes = has_planes<Codec>();
 
-/// Pieces that are added in float before they go to the doubles.
-inline constexpr size_t kFloatPieces = 32;
-
 /// The products of one piece with one row of x, as floats still to be multiplied by the scales.
 template <class Codec, size_t kPlanes, size_t kBlocks>
 HWY_INLINE FloatsVector multiply_piece(const CodesVector* codes, const int8_t* planes) {
@@ -82,40 +79,77 @@ HWY_INLINE FloatsVector multiply_piece(const CodesVector* codes, const int8_t* p
   return hn::MulAdd(high, hn::Set(df, 256.0f), hn::ConvertTo(df, totals[kPlanes - 1]));
 }
 
+/// The scales of a piece: one for all lanes, or the two or four of its groups in their lanes.
+template <class Codec, size_t kBlocks, size_t kEntries>
+HWY_INLINE FloatsVector piece_scales(const float* scales) {
+  const FloatsTag d;
+  const hn::Repartition<uint64_t, FloatsTag> d64;
+  if constexpr (kEntries == 1) return hn::Set(d, *scales);
+  if constexpr (kBlocks == 1) return in_halves(scales);
+  if constexpr (kEntries == 4) {
+    alignas(32) static constexpr int32_t kLanes[8] = {0, 0, 1, 1, 2, 2, 3, 3};
+    return hn::TableLookupLanes(hn::LoadDup128(d, scales), hn::SetTableIndices(d, kLanes));
+  }
+  if constexpr (kEntries == 2 && kBlocks == 2) {
+    uint64_t two;
+    std::memcpy(&two, scales, sizeof(two));
+    const auto pairs = hn::BitCast(d, hn::Set(d64, two));
+    if constexpr (CodePair<Codec>::kScales == PairScales::kAlternate) return pairs;
+    if constexpr (CodePair<Codec>::kScales == PairScales::kLanePairs) {
+      return hn::InterleaveLower(d, pairs, pairs);
+    }
+    if constexpr (CodePair<Codec>::kScales == PairScales::kLaneHalves) {
+      alignas(32) static constexpr int32_t kLanes[8] = {0, 0, 0, 0, 1, 1, 1, 1};
+      return hn::TableLookupLanes(pairs, hn::SetTableIndices(d, kLanes));
+    }
+  }
+  return hn::Zero(d);
+}
+
 /// `count` pieces of one row of w by kX rows of x.
-template <class Codec, size_t kPlanes, size_t kBlocks, bool kHalves, size_t kX>
+template <class Codec, size_t kPlanes, size_t kBlocks, size_t kEntries, size_t kX>
 HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
                                 const int8_t* const* planes, const float (*scales)[kMaxScales],
                                 size_t count, DoubleSums* sums) {
   constexpr size_t kBlockBytes = 4 * Codec::kBits;
   constexpr size_t kPlaneBytes = kBlocks * kPlanes * kBlock;
-  const FloatsTag df;
+  // Two sums by turns: each adds up to 32 pieces before it goes to the doubles.
+  constexpr size_t kTurns = 2;
+  static_assert(kMaxScales <= 32 * kTurns);
+  FloatsVector sum[kX][kTurns];
   const int8_t* x[kX];
 #pragma GCC unroll 4
-  for (size_t i = 0; i < kX; ++i) x[i] = planes[i];
-  for (size_t first = 0; first < count; first += kFloatPieces) {
-    const size_t last = HWY_MIN(first + kFloatPieces, count);
-    FloatsVector sum[kX];
-#pragma GCC unroll 4
-    for (size_t i = 0; i < kX; ++i) sum[i] = hn::Zero(df);
-    for (size_t piece = first; piece < last; ++piece) {
-      hwy::Prefetch(codes + kPrefetchBytes);
-      CodesVector bytes[kBlocks * kBlockVectors];
-#pragma GCC unroll 4
-      for (size_t b = 0; b < kBlocks; ++b) {
-        Codec::load(codes, end, bytes + b * kBlockVectors);
-        codes += kBlockBytes;
-      }
-#pragma GCC unroll 4
-      for (size_t i = 0; i < kX; ++i) {
-        const auto products = multiply_piece<Codec, kPlanes, kBlocks>(bytes, x[i]);
-        sum[i] =
-            hn::MulAdd(products, spread<kHalves>(scales[i] + piece * (kHalves ? 2 : 1)), sum[i]);
-        x[i] += kPlaneBytes;
-      }
+  for (size_t i = 0; i < kX; ++i) {
+    x[i] = planes[i];
+    sum[i][0] = sum[i][1] = hn::Zero(FloatsTag());
+  }
+  const auto multiply_next = [&](size_t piece, size_t turn) HWY_ATTR {
+    hwy::Prefetch(codes + kPrefetchBytes);
+    CodesVector bytes[kBlocks * kBlockVectors];
+    if constexpr (kBlocks == 2) {
+      CodePair<Codec>::load(codes, end, bytes);
+    } else {
+      Codec::load(codes, end, bytes);
     }
+    codes += kBlocks * kBlockBytes;
 #pragma GCC unroll 4
-    for (size_t i = 0; i < kX; ++i) sums[i].add(sum[i]);
+    for (size_t i = 0; i < kX; ++i) {
+      const auto products = multiply_piece<Codec, kPlanes, kBlocks>(bytes, x[i]);
+      const auto scale = piece_scales<Codec, kBlocks, kEntries>(scales[i] + piece * kEntries);
+      sum[i][turn] = hn::MulAdd(products, scale, sum[i][turn]);
+      x[i] += kPlaneBytes;
+    }
+  };
+  size_t piece = 0;
+  for (; piece + kTurns <= count; piece += kTurns) {
+    multiply_next(piece, 0);
+    multiply_next(piece + 1, 1);
+  }
+  if (piece < count) multiply_next(piece, 0);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kX; ++i) {
+    sums[i].add(sum[i][0]);
+    sums[i].add(sum[i][1]);
   }
 }
 
@@ -124,6 +158,7 @@ HWY_INLINE FloatsVector join_scales(const float* scales, const float* biases, co
                                     const float* x_sums, size_t count, float* scaled) {
   const FloatsTag df;
   auto sum = hn::Zero(df);
+  // Rows of x and of scales are padded with zeros.
   for (size_t i = 0; i < count; i += hn::Lanes(df)) {
     hn::Store(hn::Mul(hn::Load(df, scales + i), hn::LoadU(df, x_scales + i)), df, scaled + i);
     sum = hn::MulAdd(hn::Load(df, biases + i), hn::LoadU(df, x_sums + i), sum);
@@ -132,7 +167,7 @@ HWY_INLINE FloatsVector join_scales(const float* scales, const float* biases, co
 }
 
 /// The rows of w of a task, one after the other, by its rows of x, up to 4 at a time.
-template <class Codec, size_t kPlanes, size_t kBlocks, bool kHalves>
+template <class Codec, size_t kPlanes, size_t kBlocks, size_t kEntries>
 class PlanesProduct {
  public:
   explicit PlanesProduct(const PlanesTask& task)
@@ -140,7 +175,7 @@ class PlanesProduct {
         w_(*task.w),
         group_scales_(w_),
         pieces_(w_.columns / kPiece),
-        repeats_(kHalves ? 1 : w_.group_size / kPiece) {}
+        repeats_(kEntries > 1 ? 1 : w_.group_size / kPiece) {}
 
   void multiply() {
     for (size_t n = 0; n < task_.rows_of_w; ++n) {
@@ -163,7 +198,6 @@ class PlanesProduct {
  private:
   static constexpr size_t kPiece = kBlocks * kBlock;
   static constexpr size_t kPieceBytes = kPiece * Codec::kBits / 8;
-  static constexpr size_t kEntries = kHalves ? 2 : 1;
   static constexpr size_t kChunk = kMaxScales / kEntries;
 
   template <size_t kX>
@@ -180,7 +214,7 @@ class PlanesProduct {
       sums[i].add(join_scales(scales_, biases_, x.scales + first * kEntries,
                               x.sums + first * kEntries, count * kEntries, scaled_[i]));
     }
-    multiply_pieces<Codec, kPlanes, kBlocks, kHalves, kX>(codes + first * kPieceBytes,
+    multiply_pieces<Codec, kPlanes, kBlocks, kEntries, kX>(codes + first * kPieceBytes,
                                                           codes + w_.columns * Codec::kBits / 8,
                                                           planes, scaled_, count, sums);
 #pragma GCC unroll 4
@@ -199,28 +233,39 @@ class PlanesProduct {
   alignas(64) float scaled_[4][kMaxScales];
 };
 
-template <class Codec, size_t kBlocks, bool kHalves>
+template <class Codec, size_t kBlocks, size_t kEntries>
 void multiply_planes_of(const PlanesTask& task) {
   switch (task.planes) {
     case 1:
-      return PlanesProduct<Codec, 1, kBlocks, kHalves>(task).multiply();
+      return PlanesProduct<Codec, 1, kBlocks, kEntries>(task).multiply();
     case 2:
-      return PlanesProduct<Codec, 2, kBlocks, kHalves>(task).multiply();
+      return PlanesProduct<Codec, 2, kBlocks, kEntries>(task).multiply();
     default:
-      return PlanesProduct<Codec, 3, kBlocks, kHalves>(task).multiply();
+      return PlanesProduct<Codec, 3, kBlocks, kEntries>(task).multiply();
   }
 }
 
+/// Pairs of blocks whose groups do not share lanes.
+template <class Codec>
+inline constexpr bool kPairsKeepGroups = CodePair<Codec>::kScales != PairScales::kMixed;
+
 template <class Codec>
 void multiply_planes(const PlanesTask& task) {
-  if constexpr (std::is_same_v<Codec, E2m1Codes>) {
-    if (task.w->group_size < kBlock) return multiply_planes_of<Codec, 1, true>(task);
+  const size_t entries = task.piece / HWY_MIN(task.piece, task.w->group_size);
+  constexpr bool kIsE2m1 = std::is_same_v<Codec, E2m1Codes>;
+  if (task.piece == kBlock) {
+    if constexpr (kIsE2m1) {
+      if (entries == 2) return multiply_planes_of<Codec, 1, 2>(task);
+    }
+    return multiply_planes_of<Codec, 1, 1>(task);
   }
-  if (task.w->group_size == kBlock) {
-    multiply_planes_of<Codec, 1, false>(task);
-  } else {
-    multiply_planes_of<Codec, 2, false>(task);
+  if constexpr (kPairsKeepGroups<Codec>) {
+    if constexpr (kIsE2m1) {
+      if (entries == 4) return multiply_planes_of<Codec, 2, 4>(task);
+    }
+    if (entries == 2) return multiply_planes_of<Codec, 2, 2>(task);
   }
+  multiply_planes_of<Codec, 2, 1>(task);
 }
 
 #endif  // not scalar

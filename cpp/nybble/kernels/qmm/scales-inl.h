@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
@@ -89,30 +90,11 @@ inline void widen_e4m3(const void* from, ptrdiff_t first, size_t count, float fa
 class GroupScales {
  public:
   explicit GroupScales(const PackedMatrix& w) : w_(w) {
-    if (w.scale_kind != ScaleKind::kFloatWithBias) scale_bytes_ = 1;
-    switch (w.scales_dtype) {
-      case Dtype::kFloat16:
-        scales_ = &widen_scales<float16>;
-        scale_bytes_ = 2;
-        break;
-      case Dtype::kBfloat16:
-        scales_ = &widen_scales<bfloat16>;
-        scale_bytes_ = 2;
-        break;
-      default:
-        scales_ = &widen_scales<float>;
-    }
-    switch (w.biases_dtype) {
-      case Dtype::kFloat16:
-        biases_ = &widen_scales<float16>;
-        bias_bytes_ = 2;
-        break;
-      case Dtype::kBfloat16:
-        biases_ = &widen_scales<bfloat16>;
-        bias_bytes_ = 2;
-        break;
-      default:
-        biases_ = &widen_scales<float>;
+    scales_ = widen_function(w.scales_dtype);
+    biases_ = widen_function(w.biases_dtype);
+    if (w.scale_kind == ScaleKind::kFloatWithBias) {
+      scale_bytes_ = static_cast<ptrdiff_t>(size_bytes(w.scales_dtype));
+      bias_bytes_ = static_cast<ptrdiff_t>(size_bytes(w.biases_dtype));
     }
   }
 
@@ -141,7 +123,17 @@ class GroupScales {
   }
 
  private:
+  using WidenFunction = void (*)(const void* from, ptrdiff_t first, size_t count, float* to);
   static constexpr ptrdiff_t kPrefetchRows = 4;
+
+  static WidenFunction widen_function(Dtype dtype) {
+    WidenFunction function = nullptr;
+    visit_dtype(dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (std::is_same_v<T, float> || kIsHalf<T>) function = &widen_scales<T>;
+    });
+    return function;
+  }
 
   void prefetch(ptrdiff_t row, ptrdiff_t group) const {
     hwy::Prefetch(static_cast<const std::byte*>(w_.scales) +
@@ -167,10 +159,10 @@ class GroupScales {
   }
 
   const PackedMatrix& w_;
-  void (*scales_)(const void*, ptrdiff_t, size_t, float*);
-  void (*biases_)(const void*, ptrdiff_t, size_t, float*);
-  ptrdiff_t scale_bytes_ = 4;
-  ptrdiff_t bias_bytes_ = 4;
+  WidenFunction scales_;
+  WidenFunction biases_;
+  ptrdiff_t scale_bytes_ = 1;
+  ptrdiff_t bias_bytes_ = 1;
 };
 
 }  // namespace nybble::HWY_NAMESPACE

@@ -25,7 +25,7 @@ void store_digits(const int32_t* numbers, size_t piece, const PlanesLayout& layo
   for (size_t block = 0; block < piece; block += kCodeBlock) {
     uint32_t digits[kCodeBlock];
     for (size_t i = 0; i < kCodeBlock; ++i) {
-      digits[i] = (static_cast<uint32_t>(numbers[block + layout.order[i]]) + offset) ^ offset;
+      digits[i] = (static_cast<uint32_t>(numbers[layout.order[block + i]]) + offset) ^ offset;
     }
     for (size_t p = 0; p < layout.planes; ++p, planes += kCodeBlock) {
       const auto shift = static_cast<uint32_t>(8 * (layout.planes - 1 - p));
