@@ -23,7 +23,7 @@ Fitted fit(std::string_view name, const std::vector<float>& weights, int bits,
            Dtype stored = Dtype::kFloat32) {
   const GroupFit& method = find_fit("test", name);
   const int max_code = (1 << bits) - 1;
-  const ScaleBias chosen = method.choose(weights, max_code, stored);
+  const ScaleBias chosen = method.choose({weights, max_code, stored});
   std::vector<uint8_t> codes(weights.size());
   method.encode(weights, chosen, max_code, codes.data());
   return {chosen, {codes.begin(), codes.end()}};
@@ -37,10 +37,11 @@ std::vector<float> count_up(int count) {
 
 TEST(GroupFit, AnUnknownNameIsAnErrorThatListsTheFits) {
   try {
-    find_fit("op", "mse");
+    find_fit("op", "best");
     FAIL();
   } catch (const std::invalid_argument& error) {
-    EXPECT_STREQ(error.what(), "[op] unknown fit \"mse\". Supported fits: \"minmax\", \"mlx\".");
+    EXPECT_STREQ(error.what(),
+                 "[op] unknown fit \"best\". Supported fits: \"minmax\", \"mlx\", \"mse\".");
   }
   EXPECT_EQ(group_fits().front().name, "minmax");
 }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <memory>
 #include <type_traits>
 
 #include "nybble/base/thread_pool.h"
+#include "nybble/kernels/quantize/quantize.h"
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/lines.h"
 #include "nybble/ops/op.h"
@@ -19,8 +21,13 @@ namespace nybble {
 namespace {
 
 // Guesses for the split over threads (3 GHz).
-constexpr double kQuantizeNanoseconds = 5.0;    // a weight
-constexpr double kDequantizeNanoseconds = 0.5;  // a weight
+constexpr double kQuantizeNanoseconds = 0.4;    // a weight
+constexpr double kSearchNanoseconds = 30.0;     // a weight, fit="mse"
+constexpr double kDequantizeNanoseconds = 0.3;  // a weight
+
+// From this size on, dequantized weights are written around the caches, of which they would leave
+// nothing that is of use to anybody.
+constexpr int64_t kStreamedBytes = int64_t{32} << 20;
 
 std::atomic<const GroupFit*> default_group_fit{nullptr};
 
@@ -64,6 +71,37 @@ void check_weights(const array& w, const Quantization& quantization) {
        ". Group sizes that fit: ", fitting.empty() ? "none" : fitting, ".");
 }
 
+/// importance as dense float32, of which every value is finite and not negative.
+std::optional<array> checked_importance(const std::optional<array>& importance, const GroupFit& fit,
+                                        const array& w) {
+  constexpr std::string_view kOp = "quantize";
+  if (!importance.has_value()) return std::nullopt;
+  if (!fit.takes_importance) {
+    fail(kOp, "importance was given, but fit=\"", fit.name,
+         "\" weighs all columns alike. Leave it out, or use fit=\"mse\".");
+  }
+  if (is_complex(importance->dtype())) {
+    fail(kOp, "importance has dtype ", importance->dtype(), ", expected a real one.");
+  }
+  if (importance->shape() != Shape{w.shape(-1)}) {
+    fail(kOp, "importance has shape ", importance->shape(), ", but w of shape ", w.shape(),
+         " has rows of ", w.shape(-1), " weights. Expected one value for each column: shape ",
+         Shape{w.shape(-1)}, ".");
+  }
+  const array converted = astype(*importance, Dtype::kFloat32);
+  array dense(converted.shape(), Dtype::kFloat32);
+  if (dense.size() == 0) return dense;
+  converted.eval();
+  float* to = dense.mutable_data<float>();
+  for (int64_t k = 0; k < dense.size(); ++k) {
+    to[k] = converted.data<float>()[k * converted.strides()[0]];
+    if (to[k] >= 0.0f && std::isfinite(to[k])) continue;
+    fail(kOp, "importance of column ", k, " is ", to[k],
+         ". Expected finite values that are not negative.");
+  }
+  return dense;
+}
+
 /// What quantize returns, in order.
 struct QuantizedShapes {
   Shape codes;
@@ -76,33 +114,70 @@ struct QuantizedShapes {
   }
 };
 
+/// How w is to be quantized; importance is float32 [K], dense, or missing.
+struct QuantizeHow {
+  Quantization quantization;
+  const GroupFit* fit;
+  std::optional<array> importance;
+};
+
+/// Groups of a strided row, copied together in batches.
+template <class T>
+void quantize_strided(QuantizeTask<T> task, int64_t step, const QuantizeHow& how) {
+  constexpr size_t kCopied = 8 * kMaxGroupSize;
+  T copies[kCopied];
+  const auto size = static_cast<size_t>(how.quantization.group_size);
+  const auto words = static_cast<size_t>(how.quantization.row_words(how.quantization.group_size));
+  const T* weights = task.weights;
+  task.weights = copies;
+  for (size_t left = task.groups; left > 0; left -= task.groups) {
+    task.groups = std::min(left, kCopied / size);
+    for (size_t i = 0; i < task.groups * size; ++i, weights += step) copies[i] = *weights;
+    quantize_groups(task, how.quantization, *how.fit);
+    if (task.importance != nullptr) task.importance += task.groups * size;
+    task.codes += task.groups * words;
+    task.scales += task.groups;
+    task.biases += task.groups;
+  }
+}
+
 /// Quantizes all groups of w. Groups are independent and fill whole words, so that they can be
 /// split over threads even within a row.
 template <class T>
-void quantize_groups(const array& w, const Quantization& quantization, const GroupFit& fit,
-                     RowOf<uint32_t, T> to) {
+void quantize_all(const array& w, const QuantizeHow& how, RowOf<uint32_t, T> to) {
   const Lines rows(w.shape(), w.strides(), w.ndim() - 1);
   const T* weights = w.data<T>();
-  const int64_t group_size = quantization.group_size;
-  const int64_t group_words = quantization.row_words(group_size);
+  const float* importance = how.importance.has_value() ? how.importance->data<float>() : nullptr;
+  const int64_t group_size = how.quantization.group_size;
+  const int64_t group_words = how.quantization.row_words(group_size);
   const int64_t row_groups = rows.length() / group_size;
-  const double cost_ns = kQuantizeNanoseconds * static_cast<double>(group_size);
+  const double weight_ns =
+      how.fit->kind == FitKind::kMse ? kSearchNanoseconds : kQuantizeNanoseconds;
+  const double cost_ns = weight_ns * static_cast<double>(group_size);
   parallel_ranges(rows.count() * row_groups, cost_ns, [&](int64_t first, int64_t last) {
     for (int64_t group = first; group < last;) {
       const int64_t row = group / row_groups;
       const int64_t in_row = group % row_groups;
       const int64_t count = std::min(last - group, row_groups - in_row);
-      quantize_row(weights + rows.offset(row) + in_row * group_size * rows.step(), rows.step(),
-                   static_cast<size_t>(count * group_size), quantization, fit,
-                   {to.codes + group * group_words, to.scales + group, to.biases + group});
+      const QuantizeTask<T> task{
+          .weights = weights + rows.offset(row) + in_row * group_size * rows.step(),
+          .groups = static_cast<size_t>(count),
+          .importance = importance == nullptr ? nullptr : importance + in_row * group_size,
+          .codes = to.codes + group * group_words,
+          .scales = to.scales + group,
+          .biases = to.biases + group};
+      if (rows.step() == 1) {
+        quantize_groups(task, how.quantization, *how.fit);
+      } else {
+        quantize_strided(task, rows.step(), how);
+      }
       group += count;
     }
   });
 }
 
-std::vector<std::shared_ptr<Buffer>> quantize_now(const array& w, const Quantization& quantization,
-                                                  const GroupFit& fit) {
-  const QuantizedShapes shapes(w, quantization);
+std::vector<std::shared_ptr<Buffer>> quantize_now(const array& w, const QuantizeHow& how) {
+  const QuantizedShapes shapes(w, how.quantization);
   const auto allocate = [](const Shape& shape, size_t itemsize) {
     return Buffer::allocate(static_cast<size_t>(element_count(shape)) * itemsize);
   };
@@ -114,10 +189,9 @@ std::vector<std::shared_ptr<Buffer>> quantize_now(const array& w, const Quantiza
   visit_dtype(w.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     if constexpr (kIsWeight<T>) {
-      quantize_groups<T>(
-          w, quantization, fit,
-          {static_cast<uint32_t*>(buffers[0]->data()), static_cast<T*>(buffers[1]->data()),
-           static_cast<T*>(buffers[2]->data())});
+      quantize_all<T>(w, how,
+                      {static_cast<uint32_t*>(buffers[0]->data()),
+                       static_cast<T*>(buffers[1]->data()), static_cast<T*>(buffers[2]->data())});
     }
   });
   return buffers;
@@ -125,23 +199,25 @@ std::vector<std::shared_ptr<Buffer>> quantize_now(const array& w, const Quantiza
 
 /// Rows `first` to `last` - 1 of the matrices, numbered through the batch, as To.
 template <class To>
-void dequantize_rows(const QuantizedMatrix& matrices, int64_t first, int64_t last, To* out) {
-  const StripKernels& kernels = strip_kernels();
-  const auto columns = static_cast<size_t>(matrices.columns());
-  float strip[kStripLength];
+void dequantize_rows(const QuantizedMatrix& matrices, int64_t first, int64_t last, bool stream,
+                     To* out) {
+  const auto at = [](const void* from, Dtype dtype, ptrdiff_t elements) {
+    return static_cast<const char*>(from) + elements * static_cast<ptrdiff_t>(size_bytes(dtype));
+  };
+  const Quantization& quantization = matrices.quantization();
+  const int64_t columns = matrices.columns();
   for (int64_t row = first; row < last; ++row) {
     const PackedMatrix w = matrices.at(row / matrices.rows());
-    const auto row_of_w = static_cast<size_t>(row % matrices.rows());
-    To* to = out + static_cast<size_t>(row) * columns;
-    for (size_t k = 0; k < columns; k += kStripLength) {
-      const size_t count = std::min(kStripLength, columns - k);
-      if constexpr (std::is_same_v<To, float>) {
-        decode_weights(kernels, w, row_of_w, k, count, to + k);
-      } else {
-        decode_weights(kernels, w, row_of_w, k, count, strip);
-        for (size_t i = 0; i < count; ++i) to[k + i] = static_cast<To>(strip[i]);
-      }
-    }
+    const auto line = static_cast<ptrdiff_t>(row % matrices.rows());
+    dequantize_groups({.codes = w.codes + line * w.codes_stride,
+                       .groups = static_cast<size_t>(columns / quantization.group_size),
+                       .quantization = quantization,
+                       .scales = at(w.scales, w.scales_dtype, line * w.scales_stride),
+                       .scales_dtype = w.scales_dtype,
+                       .biases = at(w.biases, w.biases_dtype, line * w.biases_stride),
+                       .biases_dtype = w.biases_dtype,
+                       .stream = stream},
+                      out + row * columns);
   }
 }
 
@@ -152,12 +228,13 @@ array dequantize_all(const QuantizedMatrix& matrices, Dtype dtype) {
   array out(shape, dtype);
   if (out.size() == 0) return out;
   const double cost_ns = kDequantizeNanoseconds * static_cast<double>(matrices.columns());
+  const bool stream = out.size() * static_cast<int64_t>(out.itemsize()) >= kStreamedBytes;
   visit_dtype(dtype, [&](auto tag) {
     using To = typename decltype(tag)::type;
     if constexpr (kIsFloating<To>) {
       To* data = out.mutable_data<To>();
       parallel_ranges(out.size() / matrices.columns(), cost_ns, [&](int64_t first, int64_t last) {
-        dequantize_rows(matrices, first, last, data);
+        dequantize_rows(matrices, first, last, stream, data);
       });
     }
   });
@@ -227,11 +304,8 @@ std::vector<array> quantize(const array& w, std::optional<int> group_size, std::
   const Quantization quantization = find_format(kOp, mode, bits, group_size);
   check_no_global_scale(kOp, global_scale, mode);
   const GroupFit& group_fit = fit.has_value() ? find_fit(kOp, *fit) : current_fit();
-  if (importance.has_value()) {
-    fail(kOp, "importance was given, but fit=\"", group_fit.name,
-         "\" weighs all columns alike. Leave it out.");
-  }
   check_weights(w, quantization);
+  const QuantizeHow how{quantization, &group_fit, checked_importance(importance, group_fit, w)};
   const OpCall call{kOp,
                     {&w},
                     {{"group_size", int64_t{quantization.group_size}},
@@ -243,11 +317,9 @@ std::vector<array> quantize(const array& w, std::optional<int> group_size, std::
     if (w.deferred()) {
       return deferred_arrays(
           {{shapes.codes, Dtype::kUint32}, {shapes.scales, w.dtype()}, {shapes.scales, w.dtype()}},
-          {w}, [quantization, &group_fit](const std::vector<array>& inputs) {
-            return quantize_now(inputs[0], quantization, group_fit);
-          });
+          {w}, [how](const std::vector<array>& inputs) { return quantize_now(inputs[0], how); });
     }
-    const std::vector<std::shared_ptr<Buffer>> buffers = quantize_now(w, quantization, group_fit);
+    const std::vector<std::shared_ptr<Buffer>> buffers = quantize_now(w, how);
     return {array(shapes.codes, Dtype::kUint32, buffers[0]),
             array(shapes.scales, w.dtype(), buffers[1]),
             array(shapes.scales, w.dtype(), buffers[2])};

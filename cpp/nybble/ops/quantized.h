@@ -21,11 +21,13 @@ namespace nybble {
 ///   returns {codes [..., N, K * bits / 32] uint32,
 ///            scales [..., N, K / group_size] of w's dtype,
 ///            biases [..., N, K / group_size] of w's dtype}
-/// fit is "minmax" or "mlx"; std::nullopt means default_fit(). NaN and infinities never are an
-/// error; see quant/group_fit.h for what becomes of them. The results are deferred while w is.
-/// Throws std::invalid_argument if w is not such an array or has fewer than 2 dimensions, if K is
-/// not a multiple of the group size, for a format or fit that does not exist, for a global_scale,
-/// which affine mode does not have, and for importance, which no fit here takes.
+/// fit is "minmax", "mlx" or "mse"; std::nullopt means default_fit(). importance [K], real, finite
+/// and not negative, is how much the error of each column counts; only "mse" takes it. NaN and
+/// infinities never are an error; see quant/group_fit.h for what becomes of them. The results are
+/// deferred while w is. Throws std::invalid_argument if w is not such an array or has fewer than 2
+/// dimensions, if K is not a multiple of the group size, for a format or fit that does not exist,
+/// for a global_scale, which affine mode does not have, and for importance of another shape, with
+/// other values or with another fit.
 ///
 ///   const std::vector<array> parts = quantize(w, 64, 4);
 ///   const array y = quantized_matmul(x, parts[0], parts[1], parts[2]);
