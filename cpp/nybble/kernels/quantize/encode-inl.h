@@ -35,6 +35,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Groups are multiples of 32 weights, so that up to 32 lanes need no rest.
 using WeightTag = hn::CappedTag<float, 32>;
+// Four vectors make whole blocks of 32 codes.
+using CodeTag = hn::CappedTag<float, 8>;
 
 template <class T>
 void widen(const T* from, size_t count, float* to) {
@@ -67,37 +69,79 @@ void extremes(const float* weights, size_t groups, size_t group_size, float* low
 
 inline constexpr float kRounder = 0x1.8p23f;  // adding it rounds to whole numbers, ties to even
 
-/// The low bytes of the lanes of rounded, which are codes plus kRounder.
-template <class D>
-HWY_INLINE void store_codes(D d, hn::Vec<D> rounded, uint8_t* codes) {
+/// weights: Lanes(d) of them times 4; code_of(vector) gives codes plus kRounder.
 #if HWY_TARGET == HWY_SCALAR
-  *codes = static_cast<uint8_t>(hn::GetLane(hn::BitCast(hn::RebindToUnsigned<D>(), rounded)));
-  static_cast<void>(d);
-#else
-  const hn::RebindToUnsigned<D> du;
-  const hn::Rebind<uint8_t, D> d8;
-  hn::StoreU(hn::TruncateTo(d8, hn::BitCast(du, rounded)), d8, codes);
-#endif
+template <class CodeOf>
+HWY_INLINE void encode_four(const float* weights, uint8_t* codes, const CodeOf& code_of) {
+  const CodeTag d;
+  const hn::RebindToUnsigned<CodeTag> du;
+  for (size_t i = 0; i < 4; ++i) {
+    codes[i] =
+        static_cast<uint8_t>(hn::GetLane(hn::BitCast(du, code_of(hn::LoadU(d, weights + i)))));
+  }
 }
+#else
+/// Puts the codes of four vectors, which are the bytes of 32-bit lanes, in order: within each block
+/// of 16 bytes a transposition, then the words of 4 codes, of which each block has every so many.
+struct CodeOrder {
+  alignas(16) uint8_t bytes[16];
+  alignas(32) uint32_t words[8];
+};
+
+constexpr CodeOrder code_order(uint32_t blocks) {
+  CodeOrder order{};
+  for (uint32_t i = 0; i < 16; ++i) order.bytes[i] = static_cast<uint8_t>(i % 4 * 4 + i / 4);
+  for (uint32_t i = 0; i < 4 * blocks; ++i) order.words[i] = i % blocks * 4 + i / blocks;
+  return order;
+}
+
+template <class CodeOf>
+HWY_INLINE void encode_four(const float* weights, uint8_t* codes, const CodeOf& code_of) {
+  const CodeTag d;
+  const hn::RebindToUnsigned<CodeTag> du;
+  const hn::Repartition<uint8_t, CodeTag> d8;
+  constexpr size_t kLanes = hn::MaxLanes(CodeTag());
+  static constexpr CodeOrder kOrder = code_order(kLanes / 4);
+  const auto code = [&](size_t i) HWY_ATTR {
+    return hn::BitCast(du, code_of(hn::LoadU(d, weights + i * kLanes)));
+  };
+  // The bits of kRounder are taken away from all four at once.
+  constexpr uint32_t kBits = 0x4b400000u;
+  constexpr uint32_t kAllBits = kBits + (kBits << 8) + (kBits << 16) + (kBits << 24);
+  const auto low = hn::Add(code(0), hn::ShiftLeft<8>(code(1)));
+  const auto high = hn::Add(hn::ShiftLeft<16>(code(2)), hn::ShiftLeft<24>(code(3)));
+  const auto mixed = hn::Sub(hn::Add(low, high), hn::Set(du, kAllBits));
+  const auto bytes = hn::TableLookupBytes(hn::BitCast(d8, mixed), hn::LoadDup128(d8, kOrder.bytes));
+  const auto words = hn::BitCast(du, bytes);
+  if constexpr (kLanes == 4) {
+    hn::StoreU(words, du, reinterpret_cast<uint32_t*>(codes));
+  } else {
+    const auto order = hn::SetTableIndices(du, kOrder.words);
+    hn::StoreU(hn::TableLookupLanes(words, order), du, reinterpret_cast<uint32_t*>(codes));
+  }
+}
+#endif
 
 /// Whether all codes are certain.
 HWY_INLINE bool encode_by_product(const float* weights, size_t count, ScaleBias chosen,
                                   int max_code, uint8_t* codes) {
-  const WeightTag d;
+  const CodeTag d;
   const auto inverse = hn::Set(d, 1.0f / chosen.scale);
   const auto bias = hn::Set(d, chosen.bias);
   const auto top = hn::Set(d, static_cast<float>(max_code));
   const auto rounder = hn::Set(d, kRounder);
   const auto zero = hn::Zero(d);
   auto farthest = hn::Zero(d);
-  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto at = hn::Mul(hn::Sub(hn::LoadU(d, weights + i), bias), inverse);
-    // NaN is not above 0.
-    const auto clipped = hn::Min(hn::IfThenElseZero(hn::Gt(at, zero), at), top);
+  const auto code_of = [&](hn::Vec<CodeTag> weight) HWY_ATTR {
+    const auto at = hn::Mul(hn::Sub(weight, bias), inverse);
+    // NaN gives 0 where Max returns its second operand (x86), else stays and makes the codes
+    // uncertain.
+    const auto clipped = hn::Min(hn::Max(at, zero), top);
     const auto rounded = hn::Add(clipped, rounder);
     farthest = hn::Max(farthest, hn::Abs(hn::Sub(clipped, hn::Sub(rounded, rounder))));
-    store_codes(d, rounded, codes + i);
-  }
+    return rounded;
+  };
+  for (size_t i = 0; i < count; i += 4 * hn::Lanes(d)) encode_four(weights + i, codes + i, code_of);
   constexpr float kTie = 0x1p-22f;
   const auto limit = hn::Set(d, 0.5f - kTie * static_cast<float>(max_code));
   return hn::AllTrue(d, hn::Lt(farthest, limit));
@@ -121,7 +165,7 @@ void encode_nearest(const EncodeTask& task) {
 }
 
 void encode_mlx(const EncodeTask& task) {
-  const WeightTag d;
+  const CodeTag d;
   const auto top = hn::Set(d, static_cast<float>(task.max_code));
   const auto rounder = hn::Set(d, kRounder);
   const auto zero = hn::Zero(d);
@@ -130,10 +174,14 @@ void encode_mlx(const EncodeTask& task) {
   for (size_t g = 0; g < task.groups; ++g) {
     const auto scale = hn::Set(d, task.chosen[g].scale);
     const auto bias = hn::Set(d, task.chosen[g].bias);
-    for (size_t i = 0; i < task.group_size; i += hn::Lanes(d)) {
-      const auto at = hn::Div(hn::Sub(hn::LoadU(d, weights + i), bias), scale);
+    const auto code_of = [&](hn::Vec<CodeTag> weight) HWY_ATTR {
+      const auto at = hn::Div(hn::Sub(weight, bias), scale);
+      // NaN is not above 0.
       const auto clipped = hn::Min(hn::IfThenElseZero(hn::Gt(at, zero), at), top);
-      store_codes(d, hn::Add(clipped, rounder), codes + i);
+      return hn::Add(clipped, rounder);
+    };
+    for (size_t i = 0; i < task.group_size; i += 4 * hn::Lanes(d)) {
+      encode_four(weights + i, codes + i, code_of);
     }
     weights += task.group_size;
     codes += task.group_size;
