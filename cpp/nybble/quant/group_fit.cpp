@@ -104,11 +104,6 @@ float round_scale(double scale, Dtype dtype) {
   });
 }
 
-ScaleBias fit_range(float low, float high, int max_code, Dtype stored) {
-  const double range = static_cast<double>(high) - static_cast<double>(low);
-  return {round_scale(range / max_code, stored), low};
-}
-
 ScaleBias fit_mlx_range(float low, float high, int max_code) {
   constexpr float kSmallestScale = 1e-7f;
   const float step = (high - low) / static_cast<float>(max_code);

@@ -24,7 +24,9 @@
 //   Where all of a group's importance is 0, its weights count alike; where not, those of importance
 //   0 do not count at all. A group with NaN or infinities is treated as by minmax.
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -66,13 +68,19 @@ std::span<const GroupFit> group_fits();
 /// The fit of this name; std::invalid_argument that lists all if there is none.
 const GroupFit& find_fit(std::string_view op, std::string_view name);
 
-/// The scale and bias of "minmax" for the finite extremes of a group, low <= high.
-ScaleBias fit_range(float low, float high, int max_code, Dtype stored);
-
 /// The scale and bias of "mlx" for the extremes of a group.
 ScaleBias fit_mlx_range(float low, float high, int max_code);
 
 /// scale, not negative, rounded to the dtype; the largest finite value if it overflows.
 float round_scale(double scale, Dtype dtype);
+
+/// The scale and bias of "minmax" for the finite extremes of a group, low <= high. Inline, as it is
+/// a tenth of the time of a vectorized quantization.
+inline ScaleBias fit_range(float low, float high, int max_code, Dtype stored) {
+  const double range = static_cast<double>(high) - static_cast<double>(low);
+  const double scale = range / max_code;
+  if (stored != Dtype::kFloat32) return {round_scale(scale, stored), low};
+  return {static_cast<float>(std::min(scale, double{std::numeric_limits<float>::max()})), low};
+}
 
 }  // namespace nybble

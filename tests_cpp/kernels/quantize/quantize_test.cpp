@@ -171,7 +171,9 @@ TEST_P(QuantizeOnTarget, CodesOfNearTiesEqualTheReference) {
                                          .group_size = kSize,
                                          .max_code = max_code,
                                          .chosen = &chosen,
-                                         .codes = got.data()});
+                                         .codes = got.data(),
+                                         .next = nullptr,
+                                         .next_bytes = 0});
       ASSERT_EQ(got, expected) << "bits=" << bits << " scale=" << scale << " bias=" << bias;
     }
   }
@@ -196,7 +198,9 @@ TEST_P(QuantizeOnTarget, CodesOfEveryFloat16EqualTheReference) {
                                            .group_size = 128,
                                            .max_code = max_code,
                                            .chosen = &chosen,
-                                           .codes = got.data()});
+                                           .codes = got.data(),
+                                           .next = nullptr,
+                                           .next_bytes = 0});
         ASSERT_EQ(got, expected) << "bits=" << bits << " step=" << step << " first=" << first;
       }
     }

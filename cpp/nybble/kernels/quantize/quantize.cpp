@@ -110,7 +110,11 @@ void quantize_groups(const QuantizeTask<T>& task, const Quantization& quantizati
         .group_size = size,
         .max_code = quantization.max_code(),
         .chosen = chosen.data(),
-        .codes = codes.data()};
+        .codes = codes.data(),
+        .next = first + 2 * groups <= task.groups
+                    ? reinterpret_cast<const std::byte*>(task.weights + (first + groups) * size)
+                    : nullptr,
+        .next_bytes = size * sizeof(T)};
     if (fit.kind == FitKind::kMse) {
       const float* importance =
           task.importance == nullptr ? nullptr : task.importance + first * size;

@@ -24,6 +24,9 @@ struct EncodeTask {
   int max_code;
   const ScaleBias* chosen;
   uint8_t* codes;
+  /// What is read next, so many bytes for each group: fetched meanwhile. nullptr if nothing.
+  const std::byte* next;
+  size_t next_bytes;
 };
 
 /// One run of words: codes of adjacent groups within a row.
