@@ -22,7 +22,7 @@ namespace {
 
 // Guesses for the split over threads (3 GHz).
 constexpr double kQuantizeNanoseconds = 0.4;    // a weight
-constexpr double kSearchNanoseconds = 30.0;     // a weight, fit="mse"
+constexpr double kSearchNanoseconds = 50.0;     // a weight, fit="mse"
 constexpr double kDequantizeNanoseconds = 0.3;  // a weight
 
 // From this size on, dequantized weights are written around the caches, of which they would leave

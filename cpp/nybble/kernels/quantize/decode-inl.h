@@ -4,8 +4,8 @@
 // width.
 //
 // Outputs larger than the caches are written around them ("stream"): an ordinary store first reads
-// the line that it overwrites. 14336 x 4096 floats take 8.0 ms so and 12 ms otherwise (2 cores of
-// Zen 3).
+// the line that it overwrites. 14336 x 4096 floats take 8 to 11.5 ms so and 12 to 13 ms otherwise
+// (2 cores of Zen 3).
 
 #if defined(NYBBLE_KERNELS_QUANTIZE_DECODE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NYBBLE_KERNELS_QUANTIZE_DECODE_INL_H
