@@ -137,7 +137,17 @@ def test_float16_is_summed_in_float32_and_rounded_once() -> None:
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("shape", [(1, 700, 900), (9, 700, 500), (200, 800, 130), (900, 600, 2)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 700, 9000),
+        (9, 700, 500),
+        (40, 900, 700),
+        (200, 800, 130),
+        (300, 400, 2100),
+        (900, 600, 2),
+    ],
+)
 @pytest.mark.parametrize("transposed", [False, True])
 def test_matmul_has_the_same_bits_with_any_number_of_threads(
     dtype: str, shape: tuple[int, int, int], transposed: bool
@@ -155,6 +165,15 @@ def test_matmul_has_the_same_bits_with_any_number_of_threads(
             np.testing.assert_array_equal(as_float64(mx.matmul(a, b)), expected)
     finally:
         mx.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_rows_have_the_same_bits_whatever_the_number_of_other_rows(dtype: str) -> None:
+    a = ours(random_values((300, 800), dtype, 1), dtype)
+    b = ours(random_values((800, 330), dtype, 2), dtype)
+    expected = as_float64(mx.matmul(a, b))
+    for rows in (1, 4, 5, 16, 17, 40, 128, 129):
+        np.testing.assert_array_equal(as_float64(mx.matmul(a[:rows], b)), expected[:rows])
 
 
 SHAPES = [(), (3,), (0,), (1,), (2, 3), (3, 2), (0, 3), (3, 0), (5, 2, 3), (5, 3, 2), (1, 3, 2)]

@@ -197,6 +197,73 @@ def test_a_width_that_groups_do_not_divide_is_a_value_error():
         nn.Embedding(4, 48).to_quantized()
 
 
+# Modes without biases
+
+FLOAT_MODES = {"mxfp4": (32, 4), "mxfp8": (32, 8), "nvfp4": (16, 4)}
+
+
+@pytest.mark.parametrize("mode", FLOAT_MODES)
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_float_modes_give_the_layers_of_mlx(mode, make, dtype):
+    linear, table = random_linear(dtype=dtype), random_embedding(dtype=dtype)
+    ours = make(linear, mode=mode)
+    theirs = mlx_copy(linear, mlx_nn.Linear(128, 6)).to_quantized(mode=mode)
+    assert (ours.group_size, ours.bits) == FLOAT_MODES[mode]
+    assert sorted(ours.parameters()) == sorted(theirs.parameters())
+    assert "biases" not in ours.parameters()
+    for name in ("weight", "scales", "bias"):
+        assert_same(ours[name], theirs[name])
+    assert repr(ours) == repr(theirs)
+    x = np.random.default_rng(5).standard_normal((3, 128)).astype(np.float32)
+    y = to_numpy(ours(mx.array(x, dtype=getattr(mx, dtype))))
+    weight = to_numpy(mx.dequantize(ours.weight, ours.scales, mode=mode, dtype=mx.float32))
+    x = to_numpy(mx.array(x, dtype=getattr(mx, dtype))).astype(np.float64)
+    size = np.abs(x) @ np.abs(weight).T + np.abs(to_numpy(ours.bias))
+    # The product is rounded, and so is the sum with the bias.
+    rounding = {"float16": 2.0**-11, "bfloat16": 2.0**-8, "float32": 2.0**-20}[dtype]
+    assert (np.abs(y - (x @ weight.T + to_numpy(ours.bias))) <= 2.1 * rounding * size).all()
+
+    ours = make(table, mode=mode)
+    theirs = mlx_copy(table, mlx_nn.Embedding(6, 128)).to_quantized(mode=mode)
+    assert_same(ours.weight, theirs.weight)
+    assert_same(ours.scales, theirs.scales)
+    assert repr(ours) == repr(theirs)
+    for index in ([0, 5, 0], [[1], [2]]):
+        index = np.array(index, np.int32)
+        assert_same(ours(mx.array(index)), theirs(mlx_core.array(index)))
+    assert_same(ours(mx.array(3)), ours(mx.array([3]))[0])
+    assert dtype_name(ours.as_linear(mx.ones((2, 128), dtype=getattr(mx, dtype)))) == dtype
+
+
+@pytest.mark.parametrize("mode", FLOAT_MODES)
+def test_a_seed_gives_the_layers_of_mlx_in_float_modes(mode):
+    mx.random.seed(3)
+    mlx_core.random.seed(3)
+    ours, theirs = nn.QuantizedLinear(64, 6, mode=mode), mlx_nn.QuantizedLinear(64, 6, mode=mode)
+    assert_same(ours.weight, theirs.weight)
+    assert_same(ours.scales, theirs.scales)
+    assert trainable(ours) == []
+    assert "biases" not in named(ours.parameters())
+
+
+@pytest.mark.parametrize("mode", FLOAT_MODES)
+def test_float_modes_have_no_fit(mode):
+    for layer in (random_linear(), random_embedding()):
+        with pytest.raises(ValueError, match="fit was given"):
+            layer.to_quantized(mode=mode, fit="minmax")
+        with pytest.raises(ValueError, match="group_size=64"):
+            layer.to_quantized(64, mode=mode)
+
+
+def test_a_predicate_chooses_the_mode_of_each_layer():
+    model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 4))
+    modes = {"layers.0": {"mode": "mxfp8"}, "layers.1": True, "layers.2": {"bits": 8}}
+    nn.quantize(model, mode="nvfp4", class_predicate=lambda path, _: modes[path])
+    assert [layer.mode for layer in model.layers] == ["mxfp8", "nvfp4", "affine"]
+    assert model(mx.ones((2, 64))).shape == (2, 4)
+
+
 # Results
 
 

@@ -328,7 +328,12 @@ def test_default_fit():
 
 def test_quantization_defaults():
     assert mx.quantization_defaults("affine") == (64, 4)
-    with pytest.raises(ValueError, match=r'unknown mode "int4". Supported modes: "affine"\.'):
+    assert mx.quantization_defaults("mxfp4") == (32, 4)
+    assert mx.quantization_defaults("mxfp8") == (32, 8)
+    assert mx.quantization_defaults("nvfp4") == (16, 4)
+    with pytest.raises(
+        ValueError, match=r'unknown mode "int4". Supported modes: "affine", "mxfp4"'
+    ):
         mx.quantization_defaults("int4")
 
 
@@ -347,7 +352,10 @@ def mse(importance, fit="mse"):
         (lambda: mx.quantize(W, 0), r"group_size=0 is not supported .* 32, 64 and 128\."),
         (lambda: mx.quantize(W, -32), r"group_size=-32 is not supported"),
         (lambda: mx.quantize(W, 16), r"group_size=16 is not supported"),
-        (lambda: mx.quantize(W, mode="int4"), r'unknown mode "int4". Supported modes: "affine"\.'),
+        (
+            lambda: mx.quantize(W, mode="int4"),
+            r'unknown mode "int4". Supported modes: "affine", "mx',
+        ),
         (lambda: mx.quantize(W), r"\(4,96\).*not a multiple of group_size=64.*that fit: 32\."),
         (lambda: mx.quantize(mx.zeros((4, 20))), r"Group sizes that fit: none\."),
         (lambda: mx.quantize(mx.zeros((64,))), r"\(64,\) has 1 dimensions, expected at least 2"),

@@ -1,6 +1,7 @@
 #include "nybble/ops/matmul.h"
 
 #include "module.h"
+#include "nybble/ops/gather_mm.h"
 
 namespace nybble::python {
 
@@ -58,6 +59,39 @@ Example:
     >>> import nybble.core as mx
     >>> mx.addmm(mx.array([1.0, 2.0]), mx.ones((1, 3)), mx.ones((3, 2)))
     array([[4, 5]], dtype=float32)
+)doc");
+  m.def(
+      "gather_mm",
+      [](array a, array b, std::optional<array> lhs_indices, std::optional<array> rhs_indices, bool,
+         StreamArgument) { return gather_mm(a, b, lhs_indices, rhs_indices); },
+      "a"_a, "b"_a, py::pos_only(), "lhs_indices"_a = py::none(), "rhs_indices"_a = py::none(),
+      py::kw_only(), "sorted_indices"_a = false, kStream, R"doc(
+Products of chosen matrices: ``y[i] = a[lhs_indices[i]] @ b[rhs_indices[i]]``.
+
+The indices count the matrices of ``a`` and ``b`` in row-major order of their leading dimensions.
+Without indices it is :func:`matmul`.
+
+Args:
+    a: ``[..., M, K]`` or ``[K]``, any strides.
+    b: ``[..., K, N]`` or ``[K]``.
+    lhs_indices: integers from 0; None counts through all matrices of ``a``.
+    rhs_indices: integers from 0; None counts through all matrices of ``b``. Both broadcast against
+        each other.
+    sorted_indices: a promise of which nothing depends.
+
+Returns:
+    array: the shape of the indices and ``[M, N]`` behind it, without the axis that a vector lacks,
+    of the dtype that both promote to, floating.
+
+Raises:
+    ValueError: the result would not be floating, or shapes do not fit.
+    IndexError: an index is negative or too large.
+
+Example:
+    >>> import nybble.core as mx
+    >>> b = mx.array([[[1.0], [2.0]], [[10.0], [20.0]]])
+    >>> mx.gather_mm(mx.ones((1, 2)), b, rhs_indices=mx.array([1, 0])).tolist()
+    [[[30.0]], [[3.0]]]
 )doc");
 }
 

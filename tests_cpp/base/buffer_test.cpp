@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <memory>
+#include <set>
+#include <vector>
 
 namespace nybble {
 namespace {
@@ -77,6 +80,29 @@ TEST(Buffer, ThrowsWhenThereIsNotSoMuchMemory) {
   } catch (const std::bad_alloc& error) {
     EXPECT_STREQ(error.what(), "cannot allocate 1152921504606846976 bytes.");
   }
+}
+
+TEST(Buffer, SmallBlocksAreReusedUntilTheCacheIsCleared) {
+  clear_cache();
+  std::vector<std::shared_ptr<Buffer>> alive;
+  std::set<void*> freed;
+  for (int i = 0; i < 40; ++i) alive.push_back(Buffer::allocate(100));
+  for (const auto& buffer : alive) freed.insert(buffer->data());
+  EXPECT_EQ(freed.size(), 40u);
+  const size_t active = get_active_memory();
+  alive.clear();
+  EXPECT_EQ(get_active_memory(), active - 40 * 128);
+  EXPECT_EQ(get_cache_memory(), 0u);
+  const auto again = Buffer::allocate(65);  // of the same size, rounded up
+  EXPECT_TRUE(freed.contains(again->data()));
+  const auto other = Buffer::allocate(64);
+  EXPECT_NE(again->data(), other->data());
+  clear_cache();
+}
+
+TEST(Buffer, LargeBlocksAreAlignedToLargePages) {
+  const auto buffer = Buffer::allocate(size_t{5} << 20);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer->data()) % (size_t{2} << 20), 0u);
 }
 
 }  // namespace

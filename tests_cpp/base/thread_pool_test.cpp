@@ -5,7 +5,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -92,6 +97,75 @@ TEST(ThreadPool, WorksInAForkedChild) {
   int status = -1;
   waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
+}
+
+TEST(ThreadPool, EveryPauseBetweenJobsEndsWithAllThreadsAtWork) {
+  // Pauses around the time after which a worker sleeps: a lost wake-up would leave the caller
+  // waiting in the task for ever.
+  const size_t before = set_num_threads(2);
+  for (int job = 0; job < 400; ++job) {
+    std::atomic<int> inside{0};
+    parallel_for(2, kLongNanoseconds, [&](size_t, size_t) {
+      ++inside;
+      while (inside < 2) std::this_thread::yield();
+    });
+    EXPECT_EQ(inside, 2);
+    std::this_thread::sleep_for(std::chrono::microseconds(job % 40 * 10));
+  }
+  set_num_threads(static_cast<int64_t>(before));
+}
+
+TEST(ThreadPool, IdleWorkersSleep) {
+  const size_t before = set_num_threads(4);
+  parallel_for(8, kLongNanoseconds, [](size_t, size_t) {});
+  const std::clock_t start = std::clock();  // processor time of all threads
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  EXPECT_LT(seconds, 0.03);
+  set_num_threads(static_cast<int64_t>(before));
+}
+
+/// A cgroup tree in a directory of its own.
+class CgroupQuota : public testing::Test {
+ protected:
+  void SetUp() override { write("membership", ""); }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+  void write(const std::string& name, const std::string& text) {
+    std::filesystem::create_directories((root_ / name).parent_path());
+    std::ofstream(root_ / name) << text;
+  }
+  size_t cores() const {
+    return detail::quota_cores((root_ / "membership").string(), (root_ / "tree").string());
+  }
+
+ private:
+  std::filesystem::path root_ =
+      std::filesystem::path(testing::TempDir()) / ("cgroup" + std::to_string(getpid()));
+};
+
+TEST_F(CgroupQuota, WithoutFilesOrLimitsThereIsNone) {
+  EXPECT_EQ(cores(), 1024u);
+  write("tree/cpu.max", "max 100000\n");
+  write("tree/cpu/cpu.cfs_quota_us", "-1\n");
+  write("tree/cpu/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(cores(), 1024u);
+}
+
+TEST_F(CgroupQuota, TheSmallestOfAllEnclosingGroupsCountsRoundedUp) {
+  write("membership", "0::/a/b\n");
+  write("tree/a/b/cpu.max", "350000 100000\n");
+  EXPECT_EQ(cores(), 4u);
+  write("tree/a/cpu.max", "150000 100000\n");
+  EXPECT_EQ(cores(), 2u);
+  write("tree/cpu.max", "10000 100000\n");
+  EXPECT_EQ(cores(), 1u);
+}
+
+TEST_F(CgroupQuota, TheFirstVersionIsUnderstood) {
+  write("membership", "7:memory:/x\n4:cpu,cpuacct:/x\n");
+  write("tree/cpu/x/cpu.cfs_quota_us", "300000\n");
+  write("tree/cpu/x/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(cores(), 3u);
 }
 
 TEST(ThreadPool, RefusesImpossibleNumbersOfThreads) {

@@ -242,23 +242,81 @@ TEST(QuantizedMatmul, KeepsTheContractForEveryFormatAndDtype) {
   for (const Quantization& q : test::all_quantizations()) {
     for (const Dtype dtype : {Dtype::kFloat16, Dtype::kBfloat16, Dtype::kFloat32}) {
       const double bound = dtype == Dtype::kFloat32 ? test::kFloatBound : test::kHalfBound;
-      const Parts parts(quantize(random_array({128, 256}, dtype, 2), q.group_size, q.bits()));
-      const array w = dequantize(parts.w, parts.scales, parts.biases, q.group_size, q.bits(),
-                                 "affine", {}, Dtype::kFloat32);
+      const std::string_view mode = q.format->mode;
+      const std::vector<array> parts =
+          quantize(random_array({128, 256}, dtype, 2), q.group_size, q.bits(), mode);
+      std::optional<array> biases;
+      if (parts.size() > 2) biases = parts[2];
+      const array w =
+          dequantize(parts[0], parts[1], biases, q.group_size, q.bits(), mode, {}, Dtype::kFloat32);
       for (const int64_t m : {1, 20}) {
         SCOPED_TRACE(testing::Message()
-                     << q.bits() << "/" << q.group_size << " " << dtype << " " << m);
-        const array by_rows = random_array({m, 256}, dtype, 3);
-        expect_product(quantized_matmul(by_rows, parts.w, parts.scales, parts.biases, true,
-                                        q.group_size, q.bits()),
-                       by_rows, w, true, bound);
-        const array by_columns = random_array({m, 128}, dtype, 4);
-        expect_product(quantized_matmul(by_columns, parts.w, parts.scales, parts.biases, false,
-                                        q.group_size, q.bits()),
-                       by_columns, w, false, bound);
+                     << mode << q.bits() << "/" << q.group_size << " " << dtype << " " << m);
+        for (const bool transpose : {true, false}) {
+          const array x = random_array({m, transpose ? 256 : 128}, dtype, 3);
+          const array y = quantized_matmul(x, parts[0], parts[1], biases, transpose, q.group_size,
+                                           q.bits(), mode);
+          EXPECT_EQ(y.dtype(), dtype);
+          expect_product(y, x, w, transpose, bound);
+        }
       }
     }
   }
+}
+
+TEST(FloatModes, ScalesAreBytesAndThereAreNoBiases) {
+  const array w = random_array({2, 3, 64});
+  for (const std::string_view mode : {"mxfp4", "mxfp8", "nvfp4"}) {
+    const std::vector<array> parts = quantize(w, {}, {}, mode);
+    ASSERT_EQ(parts.size(), 2u);
+    EXPECT_EQ(parts[0].shape(), (Shape{2, 3, mode == "mxfp8" ? 16 : 8}));
+    EXPECT_EQ(parts[1].shape(), (Shape{2, 3, mode == "nvfp4" ? 4 : 2}));
+    EXPECT_EQ(parts[1].dtype(), Dtype::kUint8);
+    EXPECT_EQ(dequantize(parts[0], parts[1], {}, {}, {}, mode).dtype(), Dtype::kBfloat16);
+    expect_same(quantize(transposed_in_memory(w), {}, {}, mode)[0], parts[0]);
+  }
+}
+
+TEST(FloatModes, QuantizeIsDeferredWithItsGlobalScale) {
+  const array w = deferred_array({2, 32}, Dtype::kFloat32, {}, [](const auto&, void* data) {
+    std::fill_n(static_cast<float*>(data), 64, 2.0f);
+  });
+  const array scale = deferred_array(
+      {}, Dtype::kFloat32, {}, [](const auto&, void* data) { *static_cast<float*>(data) = 2.0f; });
+  const std::vector<array> parts = quantize(w, {}, {}, "nvfp4", scale);
+  EXPECT_TRUE(parts[0].deferred() && parts[1].deferred() && scale.deferred());
+  EXPECT_EQ(parts[1].data<uint8_t>()[3], 0x7e);
+  EXPECT_EQ(floats(dequantize(parts[0], parts[1], {}, {}, {}, "nvfp4", scale)),
+            std::vector<float>(64, 2.0f));
+}
+
+TEST(FloatModes, RefuseWhatTheyDoNotHave) {
+  const array w = random_array({4, 64});
+  const array one = random_array({1});
+  const std::vector<array> parts = quantize(w, {}, {}, "nvfp4");
+  EXPECT_EQ(error_of([&] { quantize(w, {}, {}, "mxfp4", {}, "mlx"); }),
+            "[quantize] fit was given, but mode \"mxfp4\" has one way to choose its scales. "
+            "Leave it out.");
+  EXPECT_EQ(error_of([&] { quantize(w, {}, {}, "mxfp4", {}, {}, one); }),
+            "[quantize] importance was given, but mode \"mxfp4\" has one way to choose its scales. "
+            "Leave it out.");
+  EXPECT_EQ(error_of([&] { quantize(w, {}, {}, "mxfp8", one); }),
+            "[quantize] global_scale was given, but mode \"mxfp8\" has none. Leave it out.");
+  EXPECT_EQ(error_of([&] { quantize(w, {}, {}, "nvfp4", random_array({2})); }),
+            "[quantize] global_scale has shape (2,), expected one number.");
+  EXPECT_EQ(error_of([&] { quantize(w, {}, {}, "nvfp4", random_array({1}, Dtype::kFloat16)); }),
+            "[quantize] global_scale has dtype float16, expected float32. Convert it first: "
+            "astype(float32).");
+  EXPECT_EQ(error_of([&] { dequantize(parts[0], parts[1], parts[1], {}, {}, "nvfp4"); }),
+            "[dequantize] biases were given, but mode \"nvfp4\" has none. Leave them out.");
+  EXPECT_EQ(error_of([&] { dequantize(parts[0], random_array({4, 4}), {}, {}, {}, "nvfp4"); }),
+            "[dequantize] scales have dtype float32, expected uint8 in mode \"nvfp4\".");
+  EXPECT_EQ(error_of([&] {
+              quantized_matmul(array({1, 64}, Dtype::kInt32), parts[0], parts[1], {}, true, {}, {},
+                               "nvfp4");
+            }),
+            "[quantized_matmul] x has dtype int32, expected float16, bfloat16 or float32 in mode "
+            "\"nvfp4\". Convert it first, e.g. x.astype(float32).");
 }
 
 TEST(QuantizedMatmul, ResultHasThePromotedDtype) {
@@ -424,8 +482,11 @@ TEST(QuantizedMatmul, RefusesWhatDoesNotFit) {
 
 TEST(QuantizationDefaults, ComeFromTheTable) {
   EXPECT_EQ(quantization_defaults("affine"), std::pair(64, 4));
+  EXPECT_EQ(quantization_defaults("mxfp8"), std::pair(32, 8));
+  EXPECT_EQ(quantization_defaults("nvfp4"), std::pair(16, 4));
   EXPECT_EQ(error_of([] { quantization_defaults("mx"); }),
-            "[quantization_defaults] unknown mode \"mx\". Supported modes: \"affine\".");
+            "[quantization_defaults] unknown mode \"mx\". Supported modes: \"affine\", \"mxfp4\", "
+            "\"mxfp8\" and \"nvfp4\".");
 }
 
 }  // namespace

@@ -37,9 +37,27 @@ TEST(QuantFormat, AffineHasSevenWidthsWithThreeGroupSizesEach) {
   EXPECT_EQ(found.size(), 21u);
 }
 
+TEST(QuantFormat, FloatModesHaveOneSizeEach) {
+  const auto expect = [](std::string_view mode, int bits, int group_size) {
+    const Quantization found = find_format("op", mode, std::nullopt, std::nullopt);
+    EXPECT_EQ(found.bits(), bits);
+    EXPECT_EQ(found.group_size, group_size);
+    EXPECT_FALSE(found.format->has_biases());
+    EXPECT_EQ(found.format->has_global_scale(), mode == "nvfp4");
+  };
+  expect("mxfp4", 4, 32);
+  expect("mxfp8", 8, 32);
+  expect("nvfp4", 4, 16);
+  EXPECT_EQ(error_of([] { find_format("op", "nvfp4", 8, std::nullopt); }),
+            "[op] bits=8 is not supported in mode \"nvfp4\". Supported bits: 4.");
+  EXPECT_EQ(error_of([] { find_format("op", "mxfp8", std::nullopt, 64); }),
+            "[op] group_size=64 is not supported in mode \"mxfp8\". Supported group sizes: 32.");
+}
+
 TEST(QuantFormat, WhatDoesNotExistIsAnErrorThatListsWhatDoes) {
   EXPECT_EQ(error_of([] { find_format("op", "int4", std::nullopt, std::nullopt); }),
-            "[op] unknown mode \"int4\". Supported modes: \"affine\".");
+            "[op] unknown mode \"int4\". Supported modes: \"affine\", \"mxfp4\", \"mxfp8\" and "
+            "\"nvfp4\".");
   EXPECT_EQ(error_of([] { find_format("op", "affine", 7, std::nullopt); }),
             "[op] bits=7 is not supported in mode \"affine\". "
             "Supported bits: 1, 2, 3, 4, 5, 6 and 8.");

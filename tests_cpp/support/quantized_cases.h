@@ -2,6 +2,7 @@
 
 // Quantized matrices for tests, and the bounds that products with them keep.
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "nybble/kernels/simd/targets.h"
 #include "nybble/quant/bit_stream.h"
 #include "nybble/quant/format.h"
+#include "nybble/quant/reference.h"
 
 namespace nybble::test {
 
@@ -22,6 +24,13 @@ inline std::vector<Quantization> all_quantizations() {
   for (const QuantFormat& format : quant_formats()) {
     for (const int size : format.group_sizes()) all.push_back({&format, size});
   }
+  return all;
+}
+
+/// Those whose codes are integers.
+inline std::vector<Quantization> quantizations_with_biases() {
+  std::vector<Quantization> all = all_quantizations();
+  std::erase_if(all, [](const Quantization& q) { return !q.format->has_biases(); });
   return all;
 }
 
@@ -35,7 +44,7 @@ class UseTarget {
 };
 
 /// A quantized matrix [rows, columns] with float scales and biases, unpacked codes beside the
-/// packed.
+/// packed. In formats without biases the scales are stored as bytes, too, and the biases are -0.
 struct QuantizedCase {
   Quantization quantization;
   size_t rows;
@@ -44,6 +53,7 @@ struct QuantizedCase {
   std::vector<uint32_t> words;
   std::vector<float> scales;
   std::vector<float> biases;
+  std::vector<uint8_t> scale_bytes;
 
   QuantizedCase(const Quantization& q, size_t row_count, size_t column_count, uint32_t seed)
       : quantization(q),
@@ -52,13 +62,43 @@ struct QuantizedCase {
         codes(rows * columns),
         words(codes.size() / 32 * static_cast<size_t>(q.bits())),
         scales(codes.size() / static_cast<size_t>(q.group_size)),
-        biases(scales.size()) {
+        biases(scales.size()),
+        scale_bytes(scales.size()) {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal;
-    for (uint8_t& code : codes)
+    for (uint8_t& code : codes) {
       code = static_cast<uint8_t>(random() & static_cast<uint32_t>(q.max_code()));
-    for (float& scale : scales) scale = normal(random);
-    for (float& bias : biases) bias = normal(random) * static_cast<float>(q.max_code());
+      if (q.format->codec == Codec::kE4m3 && (code & 0x7f) == 0x7f) code ^= 1;  // NaN
+    }
+    if (q.format->has_biases()) {
+      for (float& scale : scales) scale = normal(random);
+      for (float& bias : biases) bias = normal(random) * static_cast<float>(q.max_code());
+    } else {
+      std::fill(biases.begin(), biases.end(), -0.0f);
+      for (size_t i = 0; i < scales.size(); ++i) {
+        const bool power = q.format->scale_kind == ScaleKind::kE8m0;
+        set_scale_byte(i, static_cast<uint8_t>(power ? 120 + random() % 16 : random() % 0x7f));
+      }
+    }
+    pack();
+  }
+
+  void set_scale_byte(size_t at_group, uint8_t byte) {
+    scale_bytes[at_group] = byte;
+    scales[at_group] =
+        quantization.format->scale_kind == ScaleKind::kE8m0 ? E8m0::widen(byte) : E4m3::widen(byte);
+  }
+  /// All weights 0.1, or about 0.2 in formats that do not have it.
+  void make_constant() {
+    if (quantization.format->has_biases()) {
+      std::fill(scales.begin(), scales.end(), 0.0f);
+      std::fill(biases.begin(), biases.end(), 0.1f);
+      return;
+    }
+    const bool wide = quantization.format->codec == Codec::kE4m3;
+    std::fill(codes.begin(), codes.end(), static_cast<uint8_t>(wide ? 0x3d : 0x3));
+    const bool power = quantization.format->scale_kind == ScaleKind::kE8m0;
+    for (size_t i = 0; i < scales.size(); ++i) set_scale_byte(i, power ? 124 : 0x25);
     pack();
   }
 
@@ -70,22 +110,26 @@ struct QuantizedCase {
   /// The weight as a real number; exact but for the 53 bits of a double.
   double weight(size_t row, size_t column) const {
     const size_t g = group(row, column);
-    return double{scales[g]} * codes[row * columns + column] + double{biases[g]};
+    const double value = code_value(quantization.format->codec, codes[row * columns + column]);
+    return double{scales[g]} * value + double{biases[g]};
   }
   PackedMatrix packed() const {
     const auto groups = static_cast<ptrdiff_t>(columns) / quantization.group_size;
+    const bool floats = quantization.format->has_biases();
     return {.codes = words.data(),
             .codes_stride = static_cast<ptrdiff_t>(words.size() / rows),
-            .scales = scales.data(),
+            .scales = floats ? static_cast<const void*>(scales.data()) : scale_bytes.data(),
             .scales_stride = groups,
-            .scales_dtype = Dtype::kFloat32,
-            .biases = biases.data(),
+            .scales_dtype = floats ? Dtype::kFloat32 : Dtype::kUint8,
+            .biases = floats ? biases.data() : nullptr,
             .biases_stride = groups,
             .biases_dtype = Dtype::kFloat32,
             .rows = rows,
             .columns = columns,
             .group_size = static_cast<size_t>(quantization.group_size),
-            .bits = quantization.bits()};
+            .bits = quantization.bits(),
+            .codec = quantization.format->codec,
+            .scale_kind = quantization.format->scale_kind};
   }
 };
 

@@ -1,10 +1,13 @@
 #include "nybble/base/buffer.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <cstring>
 #include <list>
 #include <map>
 #include <mutex>
@@ -19,12 +22,33 @@ namespace {
 // Smaller blocks are left to malloc, which reuses them itself without returning pages.
 constexpr size_t kCachedBytes = size_t{64} << 10;
 constexpr size_t kPageBytes = 4096;
+// Small blocks are kept, too, up to so many of a size: malloc takes 0.15 us to align one, much of
+// the time of a small operation. They are not counted as cached: 2 MiB in the worst case.
+constexpr size_t kSmallBytes = 4096;
+constexpr size_t kSmallBlocks = 16;
+// Blocks from here on are made of large pages; what alignment costs is little to them.
+constexpr size_t kLargePageBytes = size_t{2} << 20;
+constexpr size_t kLargePageBlock = 2 * kLargePageBytes;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
 size_t default_cache_limit() {
   const auto pages = static_cast<size_t>(sysconf(_SC_PHYS_PAGES));
   return pages / 8 * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+/// Memory from the system, or nullptr. Large blocks get large pages where the system has them for
+/// the asking: a product of 2048 x 2048 floats touches 12,000 small ones, more than the TLB holds.
+void* fresh_block(size_t capacity_bytes) {
+  if (capacity_bytes < kLargePageBlock) {
+    return std::aligned_alloc(kBufferAlignment, capacity_bytes);
+  }
+  void* data = nullptr;
+  if (posix_memalign(&data, kLargePageBytes, capacity_bytes) != 0) return nullptr;
+#ifdef MADV_HUGEPAGE
+  madvise(data, capacity_bytes, MADV_HUGEPAGE);  // a wish: refused, the pages are small
+#endif
+  return data;
 }
 
 /// Freed blocks by size, the oldest given back first when there are too many.
@@ -38,7 +62,13 @@ class Recycler {
   }
 
   void* allocate(size_t& capacity_bytes) {
-    if (capacity_bytes >= kCachedBytes) {
+    if (capacity_bytes <= kSmallBytes) {
+      const std::lock_guard lock(mutex_);
+      if (void* data = small_list(capacity_bytes).take()) {
+        count(capacity_bytes);
+        return data;
+      }
+    } else if (capacity_bytes >= kCachedBytes) {
       const std::lock_guard lock(mutex_);
       // A block may be up to a quarter larger than asked for.
       const auto found = by_size_.lower_bound(capacity_bytes);
@@ -52,10 +82,10 @@ class Recycler {
         return data;
       }
     }
-    void* data = std::aligned_alloc(kBufferAlignment, capacity_bytes);
+    void* data = fresh_block(capacity_bytes);
     if (data == nullptr) {
       clear();
-      data = std::aligned_alloc(kBufferAlignment, capacity_bytes);
+      data = fresh_block(capacity_bytes);
       if (data == nullptr) throw memory_error(capacity_bytes);
     }
     const std::lock_guard lock(mutex_);
@@ -66,6 +96,10 @@ class Recycler {
   void free(void* data, size_t capacity_bytes) {
     const std::lock_guard lock(mutex_);
     active_bytes_ -= capacity_bytes;
+    if (capacity_bytes <= kSmallBytes && limit_bytes_ != 0 &&
+        small_list(capacity_bytes).put(data)) {
+      return;
+    }
     if (capacity_bytes < kCachedBytes || capacity_bytes > limit_bytes_) {
       std::free(data);
       return;
@@ -80,6 +114,9 @@ class Recycler {
   void clear() {
     const std::lock_guard lock(mutex_);
     trim(0);
+    for (SmallList& list : small_lists_) {
+      while (void* data = list.take()) std::free(data);
+    }
   }
 
   size_t set_limit(size_t limit_bytes) {
@@ -97,6 +134,34 @@ class Recycler {
   }
 
  private:
+  /// Free blocks of one size, each with the address of the next in its first bytes.
+  class SmallList {
+   public:
+    void* take() {
+      void* data = first_;
+      if (data != nullptr) {
+        std::memcpy(&first_, data, sizeof(first_));
+        --count_;
+      }
+      return data;
+    }
+    bool put(void* data) {
+      if (count_ == kSmallBlocks) return false;
+      std::memcpy(data, &first_, sizeof(first_));
+      first_ = data;
+      ++count_;
+      return true;
+    }
+
+   private:
+    void* first_ = nullptr;
+    size_t count_ = 0;
+  };
+
+  SmallList& small_list(size_t capacity_bytes) {
+    return small_lists_[capacity_bytes / kBufferAlignment - 1];
+  }
+
   struct Block;
   using BySize = std::multimap<size_t, std::list<Block>::iterator>;
   struct Block {
@@ -131,6 +196,7 @@ class Recycler {
   }
 
   std::mutex mutex_;
+  std::array<SmallList, kSmallBytes / kBufferAlignment> small_lists_;
   std::list<Block> by_age_;
   BySize by_size_;
   size_t cached_bytes_ = 0;

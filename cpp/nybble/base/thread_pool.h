@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <type_traits>
 
 namespace nybble {
@@ -42,6 +43,9 @@ class LongCall {
 namespace detail {
 using TaskFunction = void (*)(void* context, size_t task, size_t worker);
 void run_tasks(size_t tasks, double cost_ns, TaskFunction function, void* context);
+/// Cores that the quotas of this process's cgroups allow, rounded up; 1024 without any.
+/// membership: a file like /proc/self/cgroup; root: where the cgroup tree is mounted.
+size_t quota_cores(const std::string& membership, const std::string& root);
 }  // namespace detail
 
 /// Calls f(task, worker) for every task in 0..tasks-1, worker < get_num_threads(), and returns when

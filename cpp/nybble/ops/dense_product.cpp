@@ -9,10 +9,16 @@
 namespace nybble {
 namespace {
 
-// Up to so many rows b is read in place, kDenseRows of them at a time; packing it would cost more.
-// (384 x 384 floats transposed, 12 rows: 53 us; 16 rows: 70 us, packed 80; 24 rows: 105, packed
-// 104; Zen 3.)
+// Up to so many rows b is read in place, by axpy in one pass, by dot kDenseRows rows at a time;
+// packing it would cost more. (4096 x 4096 floats, 16 rows: 5.8 ms by axpy, 5.3 by dot; 17 rows,
+// packed in strips: 8.1 and 5.9; Zen 3, 2 threads.)
 constexpr size_t kInPlaceRows = 16;
+
+// Up to so many rows a whole operand b is packed strip by strip, by the task that uses the strip.
+constexpr size_t kStripRows = 128;
+
+// Columns of a task of axpy, if there are enough for all threads.
+constexpr size_t kAxpyColumns = 2048;
 
 // A block of packed panels of each operand (kDenseDepth deep: 3 MiB of floats) and of sums fits L3.
 constexpr size_t kBlockLines = 2048;
@@ -121,27 +127,86 @@ void multiply_in_place(const DenseProduct<W>& product, Workspace& workspace) {
   const bool dot = along_k(product);
   const auto kernel = dot ? sums.kernels.dot : sums.kernels.axpy;
   // What several passes read stays in L2; whole groups of 64 columns keep axpy at full vectors.
-  const size_t passes = divide_up(rows, kDenseRows);
-  const size_t pass_depth = std::max<size_t>(dot ? depth : std::min(depth, kDenseDepth), 1);
-  const size_t fitting = passes == 1 ? columns : kGroupBytes / (pass_depth * sizeof(W));
-  const size_t spread = divide_up(columns, 4 * get_num_threads());
-  const size_t group = std::max<size_t>(std::min(fitting, spread), 64) / 64 * 64;
+  const size_t pass_rows = dot ? kDenseRows : kDenseAxpyRows;
+  const size_t fitting =
+      rows <= pass_rows ? columns : kGroupBytes / (std::max<size_t>(depth, 1) * sizeof(W));
+  // Each thread gets up to four tasks; but axpy reads rows of b, best in pieces of pages.
+  const size_t threads = get_num_threads();
+  const size_t least = dot ? 64 : std::max<size_t>(columns / threads, 64);
+  const size_t spread = std::max(divide_up(columns, 4 * threads), std::min(least, kAxpyColumns));
+  const size_t group = divide_up(std::min(fitting, spread), 64) * 64;
   parallel_for(divide_up(columns, group), product.cost_ns(), [&](size_t task, size_t) {
     const size_t first = task * group;
     const size_t count = std::min(group, columns - first);
     const StridedMatrix<const W> w = product.b.at(0, first);
-    for (size_t row = 0; row < rows; row += kDenseRows) {
+    for (size_t row = 0; row < rows; row += pass_rows) {
       kernel({.x = x + static_cast<ptrdiff_t>(row) * x_stride,
               .x_stride = x_stride,
               .w = w.data,
               .w_stride = dot ? w.column_stride : w.row_stride,
               .y = sums.at(row, first),
               .y_stride = sums.row_stride,
-              .rows = std::min(kDenseRows, rows - row),
+              .rows = std::min(pass_rows, rows - row),
               .columns = count,
               .depth = depth});
     }
     sums.finish(0, rows, first, count);
+  });
+}
+
+// ---- Up to kStripRows rows: all of a packed, b strip by strip ----
+
+/// Each task packs a strip of b into its own L2 and multiplies it by all rows, a run of k at a
+/// time; so b passes through memory once, and nobody waits for the panels of others.
+template <class W>
+void multiply_strips(const DenseProduct<W>& product, Workspace& workspace) {
+  using T = Arithmetic<W>;
+  const DenseKernels<W>& kernels = dense_kernels<W>();
+  const size_t tile_rows = kernels.tile_rows;
+  const size_t width = kernels.tile_columns;
+  const size_t rows = product.rows;
+  const size_t depth = product.depth;
+  const auto parts = workspace.reserve<T>(panel_elements(rows, depth, tile_rows), 0,
+                                          sums_in_out(product) ? 0 : rows * product.columns);
+  const Sums<W> sums(product, parts.sums, product.columns);
+  const size_t padded_rows = divide_up(rows, tile_rows) * tile_rows;
+  const size_t runs = divide_up(depth, kDenseDepth);
+  // Run after run: what a task multiplies by one strip lies together.
+  const double a_ns = kMoveNanoseconds * static_cast<double>(padded_rows * depth);
+  parallel_for(runs, a_ns, [&](size_t run, size_t) {
+    const size_t k0 = run * kDenseDepth;
+    const auto a = product.a.at(0, k0);
+    kernels.pack({a.data, a.row_stride, a.column_stride, rows, std::min(kDenseDepth, depth - k0)},
+                 tile_rows, parts.a + padded_rows * k0);
+  });
+  const size_t fitting = kGroupBytes * 3 / 4 / (kDenseDepth * sizeof(T)) / width;
+  const size_t spread = divide_up(divide_up(product.columns, width), 4 * get_num_threads());
+  const size_t group = std::max<size_t>(std::min(fitting, spread), 1) * width;
+  parallel_for(divide_up(product.columns, group), product.cost_ns(), [&](size_t task, size_t) {
+    const size_t first = task * group;
+    const size_t columns = std::min(group, product.columns - first);
+    const size_t run_depth = std::min(kDenseDepth, depth);
+    // From the cache of buffers: a task is long enough not to notice.
+    const auto scratch = Buffer::allocate(panel_elements(columns, run_depth, width) * sizeof(T));
+    auto* panels = static_cast<T*>(scratch->data());
+    for (size_t k0 = 0; k0 == 0 || k0 < depth; k0 += kDenseDepth) {
+      const size_t length = std::min(kDenseDepth, depth - k0);
+      const auto b = product.b.at(k0, first);
+      kernels.pack({b.data, b.column_stride, b.row_stride, columns, length}, width, panels);
+      const auto tile = k0 == 0 ? kernels.tile : kernels.tile_add;
+      for (size_t j = 0; j < columns; j += width) {
+        for (size_t i = 0; i < rows; i += tile_rows) {
+          tile({.a = parts.a + padded_rows * k0 + i * length,
+                .b = panels + j * length,
+                .depth = length,
+                .c = sums.at(i, first + j),
+                .c_stride = sums.row_stride,
+                .rows = std::min(tile_rows, rows - i),
+                .columns = std::min(width, columns - j)});
+        }
+      }
+    }
+    sums.finish(0, rows, first, columns);
   });
 }
 
@@ -288,6 +353,8 @@ void multiply_matrices(const DenseProduct<W>& product, Workspace& workspace) {
   const bool turn = product.columns < product.rows;
   if (fits_in_place(turn ? turned : product)) {
     multiply_in_place(turn ? turned : product, workspace);
+  } else if (std::min(product.rows, product.columns) <= kStripRows) {
+    multiply_strips(turn ? turned : product, workspace);
   } else {
     multiply_tiles(product, workspace);
   }

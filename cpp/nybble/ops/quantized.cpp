@@ -13,6 +13,7 @@
 #include "nybble/ops/op.h"
 #include "nybble/ops/quantized_matrix.h"
 #include "nybble/ops/quantized_product.h"
+#include "nybble/quant/float_group.h"
 #include "nybble/quant/format.h"
 #include "nybble/quant/group_fit.h"
 #include "nybble/quant/reference.h"
@@ -21,9 +22,10 @@ namespace nybble {
 namespace {
 
 // Guesses for the split over threads (3 GHz).
-constexpr double kQuantizeNanoseconds = 0.4;    // a weight
-constexpr double kSearchNanoseconds = 50.0;     // a weight, fit="mse"
-constexpr double kDequantizeNanoseconds = 0.3;  // a weight
+constexpr double kQuantizeNanoseconds = 0.4;       // a weight
+constexpr double kSearchNanoseconds = 50.0;        // a weight, fit="mse"
+constexpr double kQuantizeFloatNanoseconds = 5.0;  // a weight, codes that are floats
+constexpr double kDequantizeNanoseconds = 0.3;     // a weight
 
 // From this size on, dequantized weights are written around the caches, of which they would leave
 // nothing that is of use to anybody.
@@ -39,19 +41,25 @@ const GroupFit& current_fit() {
 template <class T>
 inline constexpr bool kIsWeight = std::is_same_v<T, float> || kIsHalf<T>;
 
-bool is_weight(Dtype dtype) {
-  return visit_dtype(dtype, [](auto tag) { return kIsWeight<typename decltype(tag)::type>; });
-}
-
 std::span<const array> as_span(const std::optional<array>& a) {
   return a.has_value() ? std::span<const array>(&*a, 1) : std::span<const array>();
 }
 
-void check_no_global_scale(std::string_view op, const std::optional<array>& global_scale,
-                           std::string_view mode) {
-  if (global_scale.has_value()) {
-    fail(op, "global_scale was given, but mode \"", mode, "\" has none. Leave it out.");
+/// The fit to use; null in formats that know only one.
+const GroupFit* checked_fit(const QuantFormat& format, std::optional<std::string_view> fit,
+                            const std::optional<array>& importance) {
+  constexpr std::string_view kOp = "quantize";
+  if (!format.has_biases()) {
+    if (!fit && !importance) return nullptr;
+    fail(kOp, fit ? "fit" : "importance", " was given, but mode \"", format.mode,
+         "\" has one way to choose its scales. Leave it out.");
   }
+  const GroupFit& found = fit ? find_fit(kOp, *fit) : current_fit();
+  if (importance && !found.takes_importance) {
+    fail(kOp, "importance was given, but fit=\"", found.name,
+         "\" weighs all columns alike. Leave it out, or use fit=\"mse\".");
+  }
+  return &found;
 }
 
 void check_weights(const array& w, const Quantization& quantization) {
@@ -72,23 +80,17 @@ void check_weights(const array& w, const Quantization& quantization) {
 }
 
 /// importance as dense float32, of which every value is finite and not negative.
-std::optional<array> checked_importance(const std::optional<array>& importance, const GroupFit& fit,
-                                        const array& w) {
+array checked_importance(const array& importance, const array& w) {
   constexpr std::string_view kOp = "quantize";
-  if (!importance.has_value()) return std::nullopt;
-  if (!fit.takes_importance) {
-    fail(kOp, "importance was given, but fit=\"", fit.name,
-         "\" weighs all columns alike. Leave it out, or use fit=\"mse\".");
+  if (is_complex(importance.dtype())) {
+    fail(kOp, "importance has dtype ", importance.dtype(), ", expected a real one.");
   }
-  if (is_complex(importance->dtype())) {
-    fail(kOp, "importance has dtype ", importance->dtype(), ", expected a real one.");
-  }
-  if (importance->shape() != Shape{w.shape(-1)}) {
-    fail(kOp, "importance has shape ", importance->shape(), ", but w of shape ", w.shape(),
+  if (importance.shape() != Shape{w.shape(-1)}) {
+    fail(kOp, "importance has shape ", importance.shape(), ", but w of shape ", w.shape(),
          " has rows of ", w.shape(-1), " weights. Expected one value for each column: shape ",
          Shape{w.shape(-1)}, ".");
   }
-  const array converted = astype(*importance, Dtype::kFloat32);
+  const array converted = astype(importance, Dtype::kFloat32);
   array dense(converted.shape(), Dtype::kFloat32);
   if (dense.size() == 0) return dense;
   converted.eval();
@@ -102,38 +104,73 @@ std::optional<array> checked_importance(const std::optional<array>& importance, 
   return dense;
 }
 
-/// What quantize returns, in order.
-struct QuantizedShapes {
-  Shape codes;
-  Shape scales;
-
-  QuantizedShapes(const array& w, const Quantization& quantization)
-      : codes(w.shape()), scales(w.shape()) {
-    codes.back() = quantization.row_words(w.shape(-1));
-    scales.back() = w.shape(-1) / quantization.group_size;
+/// What quantize returns, in order: codes, scales and, in some formats, biases.
+std::vector<std::pair<Shape, Dtype>> quantized_parts(const array& w,
+                                                     const Quantization& quantization) {
+  Shape codes = w.shape();
+  codes.back() = quantization.row_words(w.shape(-1));
+  Shape scales = w.shape();
+  scales.back() = w.shape(-1) / quantization.group_size;
+  if (!quantization.format->has_biases()) {
+    return {{codes, Dtype::kUint32}, {scales, Dtype::kUint8}};
   }
+  return {{codes, Dtype::kUint32}, {scales, w.dtype()}, {scales, w.dtype()}};
+}
+
+/// How the groups of a matrix are quantized.
+struct Fitting {
+  Quantization quantization;
+  const GroupFit* fit;              // of formats with biases
+  std::optional<array> importance;  // float32 [K], dense
 };
 
-/// How w is to be quantized; importance is float32 [K], dense, or missing.
-struct QuantizeHow {
-  Quantization quantization;
-  const GroupFit* fit;
-  std::optional<array> importance;
+/// Adjacent groups within a row of w.
+template <class T>
+struct GroupRun {
+  const T* weights;
+  ptrdiff_t step;  // from weight to weight
+  int64_t groups;
+  int64_t first;         // group, numbered through w
+  int64_t first_column;  // of the row
 };
+
+/// Calls encode(GroupRun) for all groups of w. Groups are independent and fill whole words, so that
+/// they can be split over threads even within a row.
+template <class T, class Encode>
+void for_group_runs(const array& w, int64_t group_size, double weight_ns, Encode&& encode) {
+  const Lines rows(w.shape(), w.strides(), w.ndim() - 1);
+  const T* weights = w.data<T>();
+  const int64_t row_groups = rows.length() / group_size;
+  const double cost_ns = weight_ns * static_cast<double>(group_size);
+  parallel_ranges(rows.count() * row_groups, cost_ns, [&](int64_t first, int64_t last) {
+    for (int64_t group = first; group < last;) {
+      const int64_t row = group / row_groups;
+      const int64_t column = group % row_groups * group_size;
+      const int64_t count = std::min(last - group, row_groups - group % row_groups);
+      encode(GroupRun<T>{.weights = weights + rows.offset(row) + column * rows.step(),
+                         .step = rows.step(),
+                         .groups = count,
+                         .first = group,
+                         .first_column = column});
+      group += count;
+    }
+  });
+}
 
 /// Groups of a strided row, copied together in batches.
 template <class T>
-void quantize_strided(QuantizeTask<T> task, int64_t step, const QuantizeHow& how) {
+void quantize_strided(QuantizeTask<T> task, int64_t step, const Fitting& fitting) {
   constexpr size_t kCopied = 8 * kMaxGroupSize;
   T copies[kCopied];
-  const auto size = static_cast<size_t>(how.quantization.group_size);
-  const auto words = static_cast<size_t>(how.quantization.row_words(how.quantization.group_size));
+  const Quantization& quantization = fitting.quantization;
+  const auto size = static_cast<size_t>(quantization.group_size);
+  const auto words = static_cast<size_t>(quantization.row_words(quantization.group_size));
   const T* weights = task.weights;
   task.weights = copies;
   for (size_t left = task.groups; left > 0; left -= task.groups) {
     task.groups = std::min(left, kCopied / size);
     for (size_t i = 0; i < task.groups * size; ++i, weights += step) copies[i] = *weights;
-    quantize_groups(task, how.quantization, *how.fit);
+    quantize_groups(task, quantization, *fitting.fit);
     if (task.importance != nullptr) task.importance += task.groups * size;
     task.codes += task.groups * words;
     task.scales += task.groups;
@@ -141,83 +178,124 @@ void quantize_strided(QuantizeTask<T> task, int64_t step, const QuantizeHow& how
   }
 }
 
-/// Quantizes all groups of w. Groups are independent and fill whole words, so that they can be
-/// split over threads even within a row.
+/// Formats with biases.
 template <class T>
-void quantize_all(const array& w, const QuantizeHow& how, RowOf<uint32_t, T> to) {
-  const Lines rows(w.shape(), w.strides(), w.ndim() - 1);
-  const T* weights = w.data<T>();
-  const float* importance = how.importance.has_value() ? how.importance->data<float>() : nullptr;
-  const int64_t group_size = how.quantization.group_size;
-  const int64_t group_words = how.quantization.row_words(group_size);
-  const int64_t row_groups = rows.length() / group_size;
+void quantize_affine(const array& w, const Fitting& fitting, RowOf<uint32_t, T> to) {
+  const Quantization& quantization = fitting.quantization;
+  const int64_t group_words = quantization.row_words(quantization.group_size);
+  const float* importance = fitting.importance ? fitting.importance->data<float>() : nullptr;
   const double weight_ns =
-      how.fit->kind == FitKind::kMse ? kSearchNanoseconds : kQuantizeNanoseconds;
-  const double cost_ns = weight_ns * static_cast<double>(group_size);
-  parallel_ranges(rows.count() * row_groups, cost_ns, [&](int64_t first, int64_t last) {
-    for (int64_t group = first; group < last;) {
-      const int64_t row = group / row_groups;
-      const int64_t in_row = group % row_groups;
-      const int64_t count = std::min(last - group, row_groups - in_row);
-      const QuantizeTask<T> task{
-          .weights = weights + rows.offset(row) + in_row * group_size * rows.step(),
-          .groups = static_cast<size_t>(count),
-          .importance = importance == nullptr ? nullptr : importance + in_row * group_size,
-          .codes = to.codes + group * group_words,
-          .scales = to.scales + group,
-          .biases = to.biases + group};
-      if (rows.step() == 1) {
-        quantize_groups(task, how.quantization, *how.fit);
-      } else {
-        quantize_strided(task, rows.step(), how);
-      }
-      group += count;
+      fitting.fit->kind == FitKind::kMse ? kSearchNanoseconds : kQuantizeNanoseconds;
+  for_group_runs<T>(w, quantization.group_size, weight_ns, [&](const GroupRun<T>& run) {
+    const QuantizeTask<T> task{
+        .weights = run.weights,
+        .groups = static_cast<size_t>(run.groups),
+        .importance = importance == nullptr ? nullptr : importance + run.first_column,
+        .codes = to.codes + run.first * group_words,
+        .scales = to.scales + run.first,
+        .biases = to.biases + run.first};
+    if (run.step == 1) {
+      quantize_groups(task, quantization, *fitting.fit);
+    } else {
+      quantize_strided(task, run.step, fitting);
     }
   });
 }
 
-std::vector<std::shared_ptr<Buffer>> quantize_now(const array& w, const QuantizeHow& how) {
-  const QuantizedShapes shapes(w, how.quantization);
-  const auto allocate = [](const Shape& shape, size_t itemsize) {
-    return Buffer::allocate(static_cast<size_t>(element_count(shape)) * itemsize);
-  };
-  std::vector<std::shared_ptr<Buffer>> buffers = {allocate(shapes.codes, sizeof(uint32_t)),
-                                                  allocate(shapes.scales, w.itemsize()),
-                                                  allocate(shapes.scales, w.itemsize())};
+/// Formats whose codes are floats.
+template <class T>
+void quantize_floats(const array& w, const Quantization& quantization, GlobalScale global,
+                     RowOf<uint32_t, uint8_t> to) {
+  const int64_t group_size = quantization.group_size;
+  const int64_t group_words = quantization.row_words(group_size);
+  for_group_runs<T>(w, group_size, kQuantizeFloatNanoseconds, [&](const GroupRun<T>& run) {
+    quantize_float_row(run.weights, run.step, static_cast<size_t>(run.groups * group_size),
+                       quantization, global, to.codes + run.first * group_words,
+                       to.scales + run.first);
+  });
+}
+
+template <class T>
+void quantize_all(const array& w, const Fitting& fitting, GlobalScale global,
+                  const std::vector<std::shared_ptr<Buffer>>& to) {
+  auto* codes = static_cast<uint32_t*>(to[0]->data());
+  if (!fitting.quantization.format->has_biases()) {
+    auto* scales = static_cast<uint8_t*>(to[1]->data());
+    return quantize_floats<T>(w, fitting.quantization, global, {codes, scales, nullptr});
+  }
+  quantize_affine<T>(w, fitting,
+                     {codes, static_cast<T*>(to[1]->data()), static_cast<T*>(to[2]->data())});
+}
+
+/// inputs: w and, if there is one, the global scale.
+std::vector<std::shared_ptr<Buffer>> quantize_now(const std::vector<array>& inputs,
+                                                  const Fitting& fitting) {
+  const array& w = inputs[0];
+  std::vector<std::shared_ptr<Buffer>> buffers;
+  for (const auto& [shape, dtype] : quantized_parts(w, fitting.quantization)) {
+    buffers.push_back(
+        Buffer::allocate(static_cast<size_t>(element_count(shape)) * size_bytes(dtype)));
+  }
   if (w.size() == 0) return buffers;
   w.eval();
+  const GlobalScale global =
+      inputs.size() > 1 ? GlobalScale(*inputs[1].data<float>()) : GlobalScale();
   visit_dtype(w.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if constexpr (kIsWeight<T>) {
-      quantize_all<T>(w, how,
-                      {static_cast<uint32_t*>(buffers[0]->data()),
-                       static_cast<T*>(buffers[1]->data()), static_cast<T*>(buffers[2]->data())});
-    }
+    if constexpr (kIsWeight<T>) quantize_all<T>(w, fitting, global, buffers);
   });
   return buffers;
+}
+
+/// One row of a format with biases.
+template <class To>
+void dequantize_affine_row(const PackedMatrix& w, const Quantization& quantization, int64_t row,
+                           bool stream, To* out) {
+  const auto at = [row](const void* from, Dtype dtype, ptrdiff_t stride) {
+    return static_cast<const std::byte*>(from) +
+           row * stride * static_cast<ptrdiff_t>(size_bytes(dtype));
+  };
+  dequantize_groups({.codes = w.codes + row * w.codes_stride,
+                     .groups = w.columns / w.group_size,
+                     .quantization = quantization,
+                     .scales = at(w.scales, w.scales_dtype, w.scales_stride),
+                     .scales_dtype = w.scales_dtype,
+                     .biases = at(w.biases, w.biases_dtype, w.biases_stride),
+                     .biases_dtype = w.biases_dtype,
+                     .stream = stream},
+                    out);
+}
+
+/// One row of a format whose codes are floats.
+template <class To>
+void dequantize_float_row(const PackedMatrix& w, size_t row, To* out) {
+  const StripKernels& kernels = strip_kernels();
+  float strip[kStripLength];
+  for (size_t k = 0; k < w.columns; k += kStripLength, out += kStripLength) {
+    const size_t count = std::min(kStripLength, w.columns - k);
+    if constexpr (std::is_same_v<To, float>) {
+      decode_weights(kernels, w, row, k, count, out);
+    } else {
+      decode_weights(kernels, w, row, k, count, strip);
+      for (size_t i = 0; i < count; ++i) out[i] = static_cast<To>(strip[i]);
+    }
+  }
 }
 
 /// Rows `first` to `last` - 1 of the matrices, numbered through the batch, as To.
 template <class To>
 void dequantize_rows(const QuantizedMatrix& matrices, int64_t first, int64_t last, bool stream,
                      To* out) {
-  const auto at = [](const void* from, Dtype dtype, ptrdiff_t elements) {
-    return static_cast<const char*>(from) + elements * static_cast<ptrdiff_t>(size_bytes(dtype));
-  };
   const Quantization& quantization = matrices.quantization();
-  const int64_t columns = matrices.columns();
   for (int64_t row = first; row < last; ++row) {
     const PackedMatrix w = matrices.at(row / matrices.rows());
-    const auto line = static_cast<ptrdiff_t>(row % matrices.rows());
-    dequantize_groups({.codes = w.codes + line * w.codes_stride,
-                       .groups = static_cast<size_t>(columns / quantization.group_size),
-                       .quantization = quantization,
-                       .scales = at(w.scales, w.scales_dtype, line * w.scales_stride),
-                       .scales_dtype = w.scales_dtype,
-                       .biases = at(w.biases, w.biases_dtype, line * w.biases_stride),
-                       .biases_dtype = w.biases_dtype,
-                       .stream = stream},
-                      out + row * columns);
+    const int64_t row_of_w = row % matrices.rows();
+    To* to = out + row * matrices.columns();
+    if (quantization.format->has_biases()) {
+      dequantize_affine_row(w, quantization, row_of_w, stream, to);
+    } else {
+      dequantize_float_row(w, static_cast<size_t>(row_of_w), to);
+    }
   }
 }
 
@@ -262,27 +340,10 @@ Shape common_batch(std::string_view op, const array& x, const array& w) {
   return broadcast(op, a, b);
 }
 
-void check_inner(std::string_view op, const array& x, const array& w,
-                 const QuantizedMatrix& matrices, bool transpose) {
-  const int64_t inner = transpose ? matrices.columns() : matrices.rows();
-  if (x.shape(-1) == inner) return;
-  if (!transpose) {
-    fail(op, "x of shape ", x.shape(), " has ", x.shape(-1), " columns, but w of shape ", w.shape(),
-         " has ", inner, " rows. With transpose=False these must be the same.");
-  }
-  fail(op, "x of shape ", x.shape(), " has ", x.shape(-1), " columns, but w of shape ", w.shape(),
-       " at bits=", matrices.quantization().bits(), " holds ", inner, " per row. Expected x with ",
-       inner, " columns.");
-}
-
 array multiply(std::string_view op, const array& x, const array& w, const QuantizedMatrix& matrices,
                bool transpose) {
-  const Dtype dtype = promote(x.dtype(), matrices.dtype());
-  if (!is_weight(dtype)) {
-    fail(op, "x has dtype ", x.dtype(), ", expected a real one of at most 32 bits if floating. ",
-         "Convert it first, e.g. x.astype(float32).");
-  }
-  check_inner(op, x, w, matrices, transpose);
+  const Dtype dtype = matrices.product_dtype(op, x.dtype());
+  matrices.check_inner(op, x, transpose);
   const Shape batch = common_batch(op, x, w);
   const array values = is_weight(x.dtype()) ? x : astype(x, Dtype::kFloat32);
   Shape shape = batch;
@@ -302,27 +363,36 @@ std::vector<array> quantize(const array& w, std::optional<int> group_size, std::
                             const std::optional<array>& importance) {
   constexpr std::string_view kOp = "quantize";
   const Quantization quantization = find_format(kOp, mode, bits, group_size);
-  check_no_global_scale(kOp, global_scale, mode);
-  const GroupFit& group_fit = fit.has_value() ? find_fit(kOp, *fit) : current_fit();
+  const GroupFit* group_fit = checked_fit(*quantization.format, fit, importance);
   check_weights(w, quantization);
-  const QuantizeHow how{quantization, &group_fit, checked_importance(importance, group_fit, w)};
+  if (global_scale) check_global_scale(kOp, *global_scale, *quantization.format);
+  Fitting fitting{quantization, group_fit, std::nullopt};
+  if (importance) fitting.importance = checked_importance(*importance, w);
+  std::vector<array> options;
+  if (global_scale) options.push_back(*global_scale);
+  if (importance) options.push_back(*importance);
   const OpCall call{kOp,
                     {&w},
                     {{"group_size", int64_t{quantization.group_size}},
                      {"bits", int64_t{quantization.bits()}},
                      {"mode", mode},
-                     {"fit", group_fit.name}}};
+                     {"fit", group_fit == nullptr ? std::string_view() : group_fit->name}},
+                    options};
   return apply_op(call, [&]() -> std::vector<array> {
-    const QuantizedShapes shapes(w, quantization);
+    const auto parts = quantized_parts(w, quantization);
+    std::vector<array> inputs = {w};
+    if (global_scale) inputs.push_back(*global_scale);
     if (w.deferred()) {
-      return deferred_arrays(
-          {{shapes.codes, Dtype::kUint32}, {shapes.scales, w.dtype()}, {shapes.scales, w.dtype()}},
-          {w}, [how](const std::vector<array>& inputs) { return quantize_now(inputs[0], how); });
+      return deferred_arrays(parts, std::move(inputs), [fitting](const std::vector<array>& ready) {
+        return quantize_now(ready, fitting);
+      });
     }
-    const std::vector<std::shared_ptr<Buffer>> buffers = quantize_now(w, how);
-    return {array(shapes.codes, Dtype::kUint32, buffers[0]),
-            array(shapes.scales, w.dtype(), buffers[1]),
-            array(shapes.scales, w.dtype(), buffers[2])};
+    const std::vector<std::shared_ptr<Buffer>> buffers = quantize_now(inputs, fitting);
+    std::vector<array> results;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      results.emplace_back(parts[i].first, parts[i].second, buffers[i]);
+    }
+    return results;
   });
 }
 
@@ -331,7 +401,6 @@ array dequantize(const array& w, const array& scales, const std::optional<array>
                  const std::optional<array>& global_scale, std::optional<Dtype> dtype) {
   constexpr std::string_view kOp = "dequantize";
   const Quantization quantization = find_format(kOp, mode, bits, group_size);
-  check_no_global_scale(kOp, global_scale, mode);
   if (dtype.has_value() && !is_floating(*dtype)) {
     fail(kOp, "dtype=", *dtype, " cannot hold weights. Expected a floating dtype.");
   }
@@ -342,7 +411,8 @@ array dequantize(const array& w, const array& scales, const std::optional<array>
                      {"mode", mode}},
                     as_span(biases)};
   return apply_op(call, [&] {
-    const auto matrices = QuantizedMatrix::check(kOp, w, scales, biases, quantization);
+    const auto matrices =
+        QuantizedMatrix::check(kOp, w, scales, biases, quantization, global_scale);
     return dequantize_all(matrices, dtype.value_or(matrices.dtype()));
   });
 }

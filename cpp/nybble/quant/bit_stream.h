@@ -9,8 +9,8 @@
 
 namespace nybble {
 
-/// Writes count codes of `bits` bits as count * bits / 32 words. count is a multiple of 32; the
-/// upper bits of each code are zero.
+/// Writes count codes of `bits` bits as count * bits / 32 words. They are whole words, and
+/// the upper bits of each code are zero.
 inline void pack_codes(const uint8_t* codes, size_t count, int bits, uint32_t* words) {
   uint64_t pending = 0;
   int pending_bits = 0;
@@ -25,7 +25,7 @@ inline void pack_codes(const uint8_t* codes, size_t count, int bits, uint32_t* w
   }
 }
 
-/// Reads count codes. count is a multiple of 32.
+/// Reads count codes, which are whole words.
 inline void unpack_codes(const uint32_t* words, size_t count, int bits, uint8_t* codes) {
   const uint32_t mask = (1u << bits) - 1;
   uint64_t pending = 0;

@@ -17,18 +17,22 @@ constexpr QuantFormat kFormats[] = {
     {"affine", 5, Codec::kUint, ScaleKind::kFloatWithBias, {64, 32, 128}},
     {"affine", 6, Codec::kUint, ScaleKind::kFloatWithBias, {64, 32, 128}},
     {"affine", 8, Codec::kUint, ScaleKind::kFloatWithBias, {64, 32, 128}},
+    {"mxfp4", 4, Codec::kE2m1, ScaleKind::kE8m0, {32}},
+    {"mxfp8", 8, Codec::kE4m3, ScaleKind::kE8m0, {32}},
+    {"nvfp4", 4, Codec::kE2m1, ScaleKind::kE4m3, {16}},
 };
 
 constexpr bool groups_are_whole_blocks() {
   for (const QuantFormat& format : kFormats) {
+    const size_t block = format.codec == Codec::kUint ? kBlockCodes : kMinGroupSize;
     for (const int size : format.groups) {
-      if (size % static_cast<int>(kBlockCodes) != 0) return false;
-      if (size > static_cast<int>(kMaxGroupSize)) return false;
+      if (static_cast<size_t>(size) % block != 0 || size * format.bits % 32 != 0) return false;
+      if (static_cast<size_t>(size) > kMaxGroupSize) return false;
     }
   }
   return true;
 }
-static_assert(groups_are_whole_blocks());
+static_assert(groups_are_whole_blocks() && kBlockCodes % kMinGroupSize == 0);
 
 std::string join(const std::vector<std::string>& words) {
   std::string text;

@@ -5,7 +5,11 @@
 // A row of K weights is cut into groups of group_size neighbours. A weight is stored as a code of
 // `bits` bits, a group has one scale and, in some modes, one bias:
 //   affine   w = scale * code + bias    code an unsigned integer, scale and bias floating point
-// The codes of a row are one bit stream in uint32 words (bit_stream.h): K * bits / 32 words.
+//   mxfp4    w = scale * code           code e2m1, scale e8m0
+//   mxfp8    w = scale * code           code e4m3, scale e8m0
+//   nvfp4    w = scale * code           code e2m1, scale e4m3, and one factor for a whole matrix
+// e2m1, e4m3 and e8m0 are described in base/minifloat.h, the factor in float_group.h. The codes of
+// a row are one bit stream in uint32 words (bit_stream.h): K * bits / 32 words.
 
 #include <array>
 #include <cstddef>
@@ -20,11 +24,15 @@ namespace nybble {
 /// What the bits of a code mean.
 enum class Codec : uint8_t {
   kUint,  // an unsigned integer
+  kE2m1,
+  kE4m3,
 };
 
 /// What belongs to a group.
 enum class ScaleKind : uint8_t {
   kFloatWithBias,  // a scale and a bias: float16, bfloat16 or float32
+  kE8m0,           // a scale of one byte
+  kE4m3,           // a scale of one byte, times the factor of the matrix
 };
 
 /// One row of the table.
@@ -41,11 +49,14 @@ struct QuantFormat {
     return {groups.data(), count};
   }
   bool has_biases() const { return scale_kind == ScaleKind::kFloatWithBias; }
+  bool has_global_scale() const { return scale_kind == ScaleKind::kE4m3; }
 };
 
 /// The largest of all group sizes.
 inline constexpr size_t kMaxGroupSize = 128;
-/// Every group size is a multiple of this many codes, which are `bits` whole words.
+/// The smallest of them. Every group size is a multiple of it.
+inline constexpr size_t kMinGroupSize = 16;
+/// So many codes are `bits` whole words. Group sizes of integer codecs are multiples of it.
 inline constexpr size_t kBlockCodes = 32;
 
 /// All formats. The first of a mode is its default.

@@ -26,7 +26,9 @@ std::vector<double> exact_row(const ReferenceProduct& product, const Quantizatio
   std::vector<double> row(columns);
   for (size_t i = 0; i < columns; ++i) {
     const size_t group = index * groups + i / group_size;
-    row[i] = double{product.scales[group]} * codes[i] + double{product.biases[group]};
+    const double value = code_value(quantization.format->codec, codes[i]);
+    row[i] = double{product.scales[group]} * value;
+    if (product.biases != nullptr) row[i] += double{product.biases[group]};
   }
   return row;
 }
@@ -69,8 +71,11 @@ void dequantize_row(RowOf<const uint32_t, const T> row, size_t columns,
     unpack_codes(row.codes + g * group_words(quantization), group_size, quantization.bits(),
                  codes.data());
     const auto scale = static_cast<float>(row.scales[g]);
-    const auto bias = static_cast<float>(row.biases[g]);
-    for (size_t i = 0; i < group_size; ++i) *weights++ = decode_weight(codes[i], scale, bias);
+    // Adding -0 changes nothing, not even the sign of a zero.
+    const float bias = row.biases == nullptr ? -0.0f : static_cast<float>(row.biases[g]);
+    for (size_t i = 0; i < group_size; ++i) {
+      *weights++ = decode_weight(code_value(quantization.format->codec, codes[i]), scale, bias);
+    }
   }
 }
 

@@ -313,6 +313,31 @@ TEST_P(DenseOnTarget, DotAndAxpyEqualThePlainProduct) {
   });
 }
 
+TEST_P(DenseOnTarget, AxpyTakesManyRowsAndColumns) {
+  for_each_type([](auto tag) {
+    using W = typename decltype(tag)::type;
+    struct Case {
+      size_t rows, columns, depth;
+    };
+    // Around groups of kDenseRows rows, strips of columns, steps and runs of k.
+    for (const Case& size : {Case{5, 9, 8}, Case{8, 513, 9}, Case{9, 300, 4}, Case{15, 67, 386},
+                             Case{kDenseAxpyRows, 257, 3}, Case{kDenseAxpyRows, 130, 800},
+                             Case{2, 2049, 17}, Case{1, 4097, 390}}) {
+      SCOPED_TRACE(testing::Message() << size.rows << " " << size.columns << " " << size.depth);
+      const auto a = random_matrix<W>(size.rows, size.depth, false, 3);
+      const auto b = random_matrix<W>(size.depth, size.columns, false, 4);
+      const auto y = rows_product(a, b, size.rows, size.columns, size.depth);
+      for (size_t i = 0; i < size.rows; ++i) {
+        const auto* row = y.data() + i * (size.columns + 1);
+        for (size_t j = 0; j < size.columns; ++j) {
+          expect_element(a, b, size.depth, i, j, static_cast<double>(row[j]));
+        }
+        ASSERT_EQ(row[size.columns], 99) << "written past the row's end";
+      }
+    }
+  });
+}
+
 TEST_P(DenseOnTarget, DotAddsSeveralRuns) {
   for_each_type([](auto tag) {
     using W = typename decltype(tag)::type;

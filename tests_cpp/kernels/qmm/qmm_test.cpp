@@ -35,13 +35,14 @@ struct ProductCase {
     for (float& value : x) value = inputs == Inputs::kConstant ? 0.7f : normal(random);
     if (inputs == Inputs::kConstant) {
       // Equal products of one sign: every addition rounds the same way.
-      std::fill(w.scales.begin(), w.scales.end(), 0.0f);
-      std::fill(w.biases.begin(), w.biases.end(), 0.1f);
+      w.make_constant();
     }
     if (inputs == Inputs::kOutlier) {
       // Code 1 stands for about zero, and the channel that is a thousand times the rest has it.
-      std::fill(w.scales.begin(), w.scales.end(), 0.3f);
-      std::fill(w.biases.begin(), w.biases.end(), -0.3f + 0x1p-24f);
+      if (quantization.format->has_biases()) {
+        std::fill(w.scales.begin(), w.scales.end(), 0.3f);
+        std::fill(w.biases.begin(), w.biases.end(), -0.3f + 0x1p-24f);
+      }
       for (size_t i = 0; i < n; ++i) w.codes[at(i, k / 2)] = 1;
       for (size_t i = 0; i < m; ++i) x[i * k + k / 2] *= 1000.0f;
       w.pack();
@@ -172,6 +173,23 @@ TEST_P(QmmOnTarget, LongSumsKeepTheContract) {
     c.expect_within(test::kFloatBound, product_in_blocks(c, kExactRun));
     c.expect_within(test::kHalfBound, product_in_blocks(c, kDenseDepth));
   });
+}
+
+TEST_P(QmmOnTarget, ScalesTakeTheFactorOfTheMatrix) {
+  const ProductCase c(find_format("test", "nvfp4", {}, {}), 2, 3, 640, true, Inputs::kRandom);
+  PackedMatrix w = c.w.packed();
+  w.global_scale = 0.3f;
+  std::vector<float> plain(640);
+  std::vector<float> scaled(640);
+  for (size_t k = 0; k < 640; k += 320) {
+    decode_weights(strip_kernels(), c.w.packed(), 1, k, 320, plain.data() + k);
+    decode_weights(strip_kernels(), w, 1, k, 320, scaled.data() + k);
+  }
+  for (size_t k = 0; k < 640; ++k) {
+    const float scale = c.w.scales[c.w.group(1, k)];
+    EXPECT_EQ(plain[k], static_cast<float>(c.w.weight(1, k)));
+    EXPECT_EQ(scaled[k], code_value(Codec::kE2m1, c.w.codes[640 + k]) * (scale * 0.3f));
+  }
 }
 
 TEST_P(QmmOnTarget, EverySizeAroundATileIsComplete) {

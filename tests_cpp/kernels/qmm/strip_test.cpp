@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <random>
 #include <string>
@@ -37,11 +38,34 @@ TEST_P(StripOnTarget, DecodesBitForBitAsTheReference) {
                                 .first = first,
                                 .count = count,
                                 .scales = w.scales.data() + w.group(0, first),
-                                .biases = w.biases.data() + w.group(0, first)},
+                                .biases = w.biases.data() + w.group(0, first),
+                                .codec = quantization.format->codec},
                                weights.data());
         EXPECT_EQ(std::memcmp(weights.data(), expected.data() + first, count * sizeof(float)), 0)
             << "first=" << first << " count=" << count;
         EXPECT_EQ(weights[count], -1.0f);
+      }
+    }
+  }
+}
+
+TEST_P(StripOnTarget, DecodesEveryFloatCode) {
+  for (const auto& [mode, codes] : {std::pair("mxfp4", 16), std::pair("mxfp8", 256)}) {
+    SCOPED_TRACE(mode);
+    const Quantization quantization = find_format("test", mode, {}, {});
+    test::QuantizedCase w(quantization, 1, 256, 3);
+    for (size_t i = 0; i < 256; ++i) w.codes[i] = static_cast<uint8_t>(i % size_t(codes));
+    w.pack();
+    for (size_t g = 0; g < 8; ++g) w.set_scale_byte(g, static_cast<uint8_t>(g * 36));  // to 2^125
+    std::vector<float> weights(256);
+    decode_weights(strip_kernels(), w.packed(), 0, 0, 256, weights.data());
+    for (size_t i = 0; i < 256; ++i) {
+      const float expected =
+          code_value(quantization.format->codec, w.codes[i]) * w.scales[w.group(0, i)];
+      if (std::isnan(expected)) {
+        EXPECT_TRUE(std::isnan(weights[i])) << i;
+      } else {
+        EXPECT_EQ(std::memcmp(&weights[i], &expected, sizeof(float)), 0) << i;
       }
     }
   }

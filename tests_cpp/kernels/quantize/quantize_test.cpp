@@ -85,7 +85,7 @@ TEST_P(QuantizeOnTarget, EveryFitEqualsTheReference) {
   for (const GroupFit& fit : group_fits()) {
     // Several batches, the last one not full. The search is slow in the reference.
     const size_t count = fit.kind == FitKind::kMse ? 128 * 9 : 128 * 33;
-    for (const Quantization& quantization : test::all_quantizations()) {
+    for (const Quantization& quantization : test::quantizations_with_biases()) {
       expect_the_reference_in_all_dtypes(normal_values(count, 1), quantization, fit);
     }
   }
@@ -96,7 +96,7 @@ TEST_P(QuantizeOnTarget, ExtremeWeightsEqualTheReference) {
   const float special[] = {0.0f,   -0.0f,   kNan,  kInfinity, -kInfinity, 1e-45f,
                            1e-38f, 65504.f, 3e38f, -3e38f,    1.0f,       -1.0f};
   for (const GroupFit& fit : group_fits()) {
-    for (const Quantization& quantization : test::all_quantizations()) {
+    for (const Quantization& quantization : test::quantizations_with_biases()) {
       std::vector<float> values;
       for (const float scale : {1.0f, 1e-42f, 1e-30f, 1e-6f, 1e30f, 1e38f, 0.0f}) {
         for (const float value : normal_values(256, 3, scale)) {
@@ -114,11 +114,11 @@ TEST_P(QuantizeOnTarget, ZerosKeepTheirSign) {
     for (const float first : {0.0f, -0.0f}) {
       std::vector<float> values(128, -first);
       values[0] = first;
-      expect_the_reference_in_all_dtypes(values, test::all_quantizations()[0], fit);
+      expect_the_reference_in_all_dtypes(values, test::quantizations_with_biases()[0], fit);
       values[77] = 3.0f;
-      expect_the_reference_in_all_dtypes(values, test::all_quantizations()[0], fit);
+      expect_the_reference_in_all_dtypes(values, test::quantizations_with_biases()[0], fit);
       values[78] = -3.0f;
-      expect_the_reference_in_all_dtypes(values, test::all_quantizations()[0], fit);
+      expect_the_reference_in_all_dtypes(values, test::quantizations_with_biases()[0], fit);
     }
   }
 }
@@ -129,7 +129,7 @@ TEST_P(QuantizeOnTarget, ImportanceEqualsTheReference) {
   for (size_t i = 0; i < importance.size(); ++i) {
     importance[i] = i < 256 ? 0.0f : importance[i] * importance[i];
   }
-  for (const Quantization& quantization : test::all_quantizations()) {
+  for (const Quantization& quantization : test::quantizations_with_biases()) {
     const std::vector<float> values = normal_values(importance.size(), 5);
     expect_the_reference<float>(values, quantization, fit, importance.data());
     expect_the_reference<float16>(values, quantization, fit, importance.data());
@@ -235,7 +235,7 @@ void expect_decoded(const test::QuantizedCase& w, bool stream) {
 }
 
 TEST_P(QuantizeOnTarget, DecodesBitForBitAsTheReference) {
-  for (const Quantization& quantization : test::all_quantizations()) {
+  for (const Quantization& quantization : test::quantizations_with_biases()) {
     for (const size_t columns : {size_t{128}, size_t{1536}}) {
       // As many words as the row has: reading past them is seen by a sanitizer.
       const test::QuantizedCase w(quantization, 1, columns, 7);

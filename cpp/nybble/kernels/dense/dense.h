@@ -10,8 +10,8 @@
 //   by many tiles. Any strides.
 //     panels of a   [ceil(M / tile_rows)][K][tile_rows]         T, rows past M are zero
 //     panels of b   [ceil(N / tile_columns)][K][tile_columns]   T, columns past N are zero
-// - Rows, for up to kDenseRows rows of a at once: b is read in place, once. `dot` if b's elements
-//   along k are adjacent (b = w.T of a row-major w), `axpy` if those along n are.
+// - Rows, for a few rows of a at once: b is read in place, once. `dot` if b's elements along k are
+//   adjacent (b = w.T of a row-major w), `axpy` if those along n are.
 //
 // Every sum over k is made of runs of at most kDenseDepth products, added one after the other.
 // `tile` and `axpy` add the products of a run in the order of k; so an element has the same bits by
@@ -26,8 +26,11 @@
 
 namespace nybble {
 
-/// The most rows that `dot` and `axpy` take.
+/// The most rows that `dot` takes.
 inline constexpr size_t kDenseRows = 4;
+
+/// The most rows that `axpy` takes.
+inline constexpr size_t kDenseAxpyRows = 16;
 
 /// The most products that are added to one run of a sum. A panel of b of this depth and one of a
 /// fit L1 together (24 + 9 KiB for 6 x 16 tiles of floats), and rounding errors grow with the run's
@@ -58,7 +61,7 @@ struct DenseTile {
   size_t columns;
 };
 
-/// y[r * y_stride + n] = sum_k x[r * x_stride + k] * b[k,n], r < rows <= kDenseRows, n < columns.
+/// y[r * y_stride + n] = sum_k x[r * x_stride + k] * b[k,n], r < rows, n < columns.
 ///   dot: b[k,n] = w[n * w_stride + k]    axpy: b[k,n] = w[k * w_stride + n]
 template <class W>
 struct DenseRowsTask {

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "nybble/kernels/dense/dense.h"
 #include "nybble/kernels/simd/transpose-inl.h"
@@ -26,6 +27,12 @@ namespace nybble::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 inline constexpr size_t kPackDepth = 16;
+
+// Hardware prefetching begins anew in every page, and an operand is walked through across its
+// pages: what is needed so many lines (adjacent ones), or blocks of kPackDepth (others), later is
+// asked for now.
+inline constexpr size_t kAdjacentAhead = 8;
+inline constexpr size_t kBlocksAhead = 4;
 
 /// count adjacent elements.
 template <class W, class T>
@@ -44,6 +51,10 @@ template <class W, class T>
 HWY_INLINE void pack_adjacent(const DenseLines<W>& from, size_t panel_lines, T* panels) {
   for (size_t k = 0; k < from.depth; ++k) {
     const W* line = from.data + static_cast<ptrdiff_t>(k) * from.depth_stride;
+    if (k + kAdjacentAhead < from.depth) {
+      const W* ahead = line + static_cast<ptrdiff_t>(kAdjacentAhead) * from.depth_stride;
+      for (size_t l = 0; l < from.lines; l += 64 / sizeof(W)) hwy::Prefetch(ahead + l);
+    }
     T* to = panels + k * panel_lines;
     for (size_t l = 0; l < from.lines; l += panel_lines, to += panel_lines * from.depth) {
       const size_t lines = HWY_MIN(panel_lines, from.lines - l);
@@ -75,6 +86,12 @@ HWY_INLINE void pack_lines(const DenseLines<W>& from, size_t panel_lines, T* pan
   for (size_t k0 = 0; k0 < from.depth; k0 += kPackDepth) {
     const size_t depth = HWY_MIN(kPackDepth, from.depth - k0);
     if (adjacent && depth == kPackDepth) {
+      if (k0 + kBlocksAhead * kPackDepth < from.depth) {
+        for (size_t l = 0; l < from.lines; ++l) {
+          hwy::Prefetch(from.data + static_cast<ptrdiff_t>(l) * from.line_stride + k0 +
+                        kBlocksAhead * kPackDepth);
+        }
+      }
       for (size_t l = 0; l < from.lines; l += kBlock) {
         // The last block may overlap the one before it.
         const size_t at = HWY_MIN(l, from.lines - kBlock);

@@ -4,6 +4,7 @@
 //
 // Each step in k loads kTileVectors vectors of b and broadcasts one element of a per row. With 16
 // registers 6 x 2 accumulators leave room for both, with 32 registers 12 x 2.
+// What bounds it is fma alone, if nothing is spilled and c is in L1 by the time it is needed.
 
 #if defined(NYBBLE_KERNELS_DENSE_TILE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NYBBLE_KERNELS_DENSE_TILE_INL_H
@@ -15,8 +16,10 @@
 #include <cstddef>
 #include <utility>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "nybble/kernels/dense/dense.h"
+#include "nybble/kernels/simd/pin-inl.h"
 #include "nybble/kernels/simd/registers-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -36,19 +39,27 @@ void tile_of_rows(const DenseTile<T>& tile) {
   hn::Vec<decltype(d)> sum[kRows][kTileVectors];
 #pragma GCC unroll 16
   for (size_t i = 0; i < kRows; ++i) {
+    const T* c = tile.c + static_cast<ptrdiff_t>(i) * tile.c_stride;
+    hwy::Prefetch(c);
+    hwy::Prefetch(c + tile.columns - 1);
 #pragma GCC unroll 16
     for (size_t v = 0; v < kTileVectors; ++v) sum[i][v] = hn::Zero(d);
   }
   const T* HWY_RESTRICT a = tile.a;
   const T* HWY_RESTRICT b = tile.b;
   for (size_t k = tile.depth; k != 0; --k) {
-    const auto b0 = hn::LoadU(d, b);
-    const auto b1 = hn::LoadU(d, b + kLanes);
+    auto b0 = hn::LoadU(d, b);
+    auto b1 = hn::LoadU(d, b + kLanes);
+    pin(b0);
+    pin(b1);
 #pragma GCC unroll 16
     for (size_t i = 0; i < kRows; ++i) {
-      const auto x = hn::Set(d, a[i]);
+      auto x = hn::Set(d, a[i]);
+      pin(x);
       sum[i][0] = hn::MulAdd(x, b0, sum[i][0]);
+      pin(sum[i][0]);
       sum[i][1] = hn::MulAdd(x, b1, sum[i][1]);
+      pin(sum[i][1]);
     }
     a += kTileRows;
     b += kTileColumns<T>;

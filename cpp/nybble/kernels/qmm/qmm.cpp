@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "nybble/quant/format.h"
+#include "nybble/base/minifloat.h"
 
 namespace nybble {
 namespace {
@@ -10,7 +10,7 @@ namespace {
 // Of all instruction sets: 12 rows of two vectors of 16 floats.
 constexpr size_t kMaxTileElements = 12 * 32;
 // A strip that begins within a group touches one group more than fit into it.
-constexpr size_t kStripGroups = kStripLength / kBlockCodes + 1;
+constexpr size_t kStripGroups = kStripLength / kMinGroupSize + 1;
 
 void widen(const void* from, Dtype dtype, ptrdiff_t first, size_t count, float* to) {
   visit_dtype(dtype, [&](auto tag) {
@@ -22,16 +22,20 @@ void widen(const void* from, Dtype dtype, ptrdiff_t first, size_t count, float* 
   });
 }
 
-/// Row `row` of y from column `column` on.
-void store(const double* values, size_t count, const QmmOutput& y, size_t row, size_t column) {
-  visit_dtype(y.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (kIsFloating<T>) {
-      T* to = static_cast<T*>(y.data) + static_cast<ptrdiff_t>(row) * y.row_stride +
-              static_cast<ptrdiff_t>(column);
-      for (size_t i = 0; i < count; ++i) to[i] = static_cast<T>(static_cast<float>(values[i]));
-    }
-  });
+/// The scales of `count` groups from `first` on.
+void widen_scales(const PackedMatrix& w, ptrdiff_t first, size_t count, float* to) {
+  const auto* bytes = static_cast<const uint8_t*>(w.scales) + first;
+  switch (w.scale_kind) {
+    case ScaleKind::kFloatWithBias:
+      widen(w.scales, w.scales_dtype, first, count, to);
+      break;
+    case ScaleKind::kE8m0:
+      for (size_t i = 0; i < count; ++i) to[i] = E8m0::widen(bytes[i]) * w.global_scale;
+      break;
+    case ScaleKind::kE4m3:
+      for (size_t i = 0; i < count; ++i) to[i] = E4m3::widen(bytes[i]) * w.global_scale;
+      break;
+  }
 }
 
 /// The parts of a block task's scratch memory.
@@ -124,8 +128,8 @@ void store_block(const QmmBlockTask& task, const double* sums) {
   for (size_t j = 0; j * tile_columns < task.columns; ++j) {
     const size_t columns = std::min(tile_columns, task.columns - j * tile_columns);
     for (size_t row = 0; row < task.rows; ++row) {
-      store(sums + (j * row_tiles * tile_rows + row) * tile_columns, columns, task.y, row,
-            task.first_column + j * tile_columns);
+      store_sums(sums + (j * row_tiles * tile_rows + row) * tile_columns, columns, task.y, row,
+                 task.first_column + j * tile_columns);
     }
   }
 }
@@ -146,6 +150,17 @@ void multiply_block(const QmmBlockTask& task, size_t inner, FillPanels fill) {
 
 }  // namespace
 
+void store_sums(const double* values, size_t count, const QmmOutput& y, size_t row, size_t column) {
+  visit_dtype(y.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (kIsFloating<T>) {
+      T* to = static_cast<T*>(y.data) + static_cast<ptrdiff_t>(row) * y.row_stride +
+              static_cast<ptrdiff_t>(column);
+      for (size_t i = 0; i < count; ++i) to[i] = static_cast<T>(static_cast<float>(values[i]));
+    }
+  });
+}
+
 void decode_weights(const StripKernels& kernels, const PackedMatrix& w, size_t row, size_t first,
                     size_t count, float* weights) {
   float scales[kStripGroups];
@@ -154,8 +169,12 @@ void decode_weights(const StripKernels& kernels, const PackedMatrix& w, size_t r
   const size_t groups = (first + count - 1) / w.group_size + 1 - first_group;
   const auto line = static_cast<ptrdiff_t>(row);
   const auto group = static_cast<ptrdiff_t>(first_group);
-  widen(w.scales, w.scales_dtype, line * w.scales_stride + group, groups, scales);
-  widen(w.biases, w.biases_dtype, line * w.biases_stride + group, groups, biases);
+  widen_scales(w, line * w.scales_stride + group, groups, scales);
+  if (w.biases != nullptr) {
+    widen(w.biases, w.biases_dtype, line * w.biases_stride + group, groups, biases);
+  } else {
+    std::fill_n(biases, groups, kNoBias);
+  }
   kernels.decode({.codes = w.codes + line * w.codes_stride,
                   .row_words = w.columns * static_cast<size_t>(w.bits) / 32,
                   .bits = w.bits,
@@ -163,7 +182,8 @@ void decode_weights(const StripKernels& kernels, const PackedMatrix& w, size_t r
                   .first = first,
                   .count = count,
                   .scales = scales,
-                  .biases = biases},
+                  .biases = biases,
+                  .codec = w.codec},
                  weights);
 }
 
@@ -187,7 +207,7 @@ void multiply_few_rows(const FewRowsTask& task) {
       }
     }
     for (size_t m = 0; m < task.rows; ++m) {
-      store(sums[m], count, task.y, m, task.first_row + first);
+      store_sums(sums[m], count, task.y, m, task.first_row + first);
     }
   }
 }

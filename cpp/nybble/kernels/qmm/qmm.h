@@ -4,6 +4,7 @@
 //   by rows      y[m,n] = sum_k x[m,k] * w[n,k]
 //   by columns   y[m,n] = sum_k x[m,k] * w[k,n]
 // with w = scale * code + bias decoded to float (one rounding), a strip at a time, in L1 or L2.
+// Codes and scales are what the format says; without biases w = scale * code.
 //
 // Two ways lead to a product:
 // - Few rows of x, by rows of w: each row of w is decoded once and multiplied by all rows of x.
@@ -19,6 +20,7 @@
 #include "nybble/base/dtype.h"
 #include "nybble/kernels/dense/dense.h"
 #include "nybble/kernels/qmm/strip.h"
+#include "nybble/quant/format.h"
 
 namespace nybble {
 
@@ -26,16 +28,19 @@ namespace nybble {
 struct PackedMatrix {
   const uint32_t* codes;
   ptrdiff_t codes_stride;
-  const void* scales;  // float16, bfloat16 or float32
+  const void* scales;  // float16, bfloat16 or float32; or bytes as scale_kind says
   ptrdiff_t scales_stride;
   Dtype scales_dtype;
-  const void* biases;
+  const void* biases;  // null for formats without
   ptrdiff_t biases_stride;
   Dtype biases_dtype;
   size_t rows;
   size_t columns;  // of weights: a multiple of group_size
   size_t group_size;
   int bits;
+  Codec codec = Codec::kUint;
+  ScaleKind scale_kind = ScaleKind::kFloatWithBias;
+  float global_scale = 1.0f;  // what byte scales are multiplied by, with a rounding
 };
 
 /// Where y[0,0] lies; the elements of a row are adjacent.
@@ -44,6 +49,9 @@ struct QmmOutput {
   Dtype dtype;
   ptrdiff_t row_stride;
 };
+
+/// y[row, column + i] = values[i], rounded to float and then to y's dtype, for i < count.
+void store_sums(const double* values, size_t count, const QmmOutput& y, size_t row, size_t column);
 
 /// The kernels a product is made of, all of one instruction set. Chosen once for a product: panels
 /// that were packed for one set are of no use to another.
@@ -80,11 +88,11 @@ void multiply_few_rows(const FewRowsTask& task);
 
 /// The largest block of y that a tiles task computes. The rows are a multiple of every tile's, the
 /// columns too.
-inline constexpr size_t kQmmBlockRows = 240;
+inline constexpr size_t kQmmBlockRows = 528;
 inline constexpr size_t kQmmBlockColumns = 64;
 
-/// Products in a run that is added up in float: 12 roundings, one of the weight and one of a
-/// product where there is no FMA are less than 2^-20 / 2^-24 = 16.
+/// Products in a run that is added up in float: 12 roundings, two of the weight and its scale and
+/// one of a product where there is no FMA are less than 2^-20 / 2^-24 = 16.
 inline constexpr size_t kExactRun = 12;
 
 /// A block of y: `rows` rows, and columns first_column .. first_column + columns - 1.

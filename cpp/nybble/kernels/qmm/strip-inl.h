@@ -1,7 +1,7 @@
 // decode: 8 codes are `bits` bytes. Those bytes, the same 8 in every 16-byte block of a vector, are
 // shuffled so that each 32-bit lane begins with the two bytes its code lies in; a shift by the
 // code's place within the first byte and a mask leave the code. The same few instructions for every
-// width.
+// width. A float code becomes a float32 by moving its exponent and mantissa into place.
 //
 // dot: each lane adds at most kRunSteps products in float before the lanes are added to doubles, so
 // that the error does not grow with the length.
@@ -42,13 +42,15 @@ HWY_INLINE uint64_t load_bytes(const uint8_t* row, size_t row_bytes, size_t offs
 
 #if HWY_TARGET == HWY_SCALAR
 
+template <Codec kCodec>
 class Decoder {
  public:
   explicit Decoder(int bits) : bits_(bits), mask_((1u << bits) - 1) {}
 
   void decode(uint64_t bytes, float scale, float bias, float* weights) const {
     for (size_t i = 0; i < kStripCodes; ++i, bytes >>= bits_) {
-      weights[i] = decode_weight(static_cast<uint32_t>(bytes) & mask_, scale, bias);
+      const float value = code_value(kCodec, static_cast<uint32_t>(bytes) & mask_);
+      weights[i] = decode_weight(value, scale, bias);
     }
   }
 
@@ -81,6 +83,42 @@ inline constexpr StripPlaces kStripPlaces[] = {strip_places(0), strip_places(1),
                                                strip_places(3), strip_places(4), strip_places(5),
                                                strip_places(6), strip_places(7), strip_places(8)};
 
+/// Codes with a sign, exponent bits and mantissa bits as floats.
+///
+/// A normal one is a float32 whose exponent differs by a constant. Those below, whose exponent bits
+/// are 0, lack the leading 1: it is subtracted, and no subnormal float32 arises, which would be
+/// slow or, where the process flushes them, zero.
+template <int kBits, int kMantissaBits, class D>
+HWY_INLINE hn::Vec<D> float_codes(D d, hn::Vec<hn::RebindToUnsigned<D>> code) {
+  const hn::RebindToUnsigned<D> du;
+  constexpr int kExponentBits = kBits - 1 - kMantissaBits;
+  constexpr uint32_t kOffset = 127 - ((1 << (kExponentBits - 1)) - 1);  // of the exponents
+  const auto magnitude = hn::And(code, hn::Set(du, (1u << (kBits - 1)) - 1));
+  const auto sign = hn::ShiftLeft<32 - kBits>(hn::Xor(code, magnitude));
+  const auto subnormal = hn::VecFromMask(du, hn::Lt(magnitude, hn::Set(du, 1u << kMantissaBits)));
+  const auto bits =
+      hn::Add(hn::ShiftLeft<23 - kMantissaBits>(magnitude),
+              hn::Add(hn::Set(du, kOffset << 23), hn::And(subnormal, hn::Set(du, 1u << 23))));
+  const auto leading = hn::And(subnormal, hn::Set(du, (kOffset + 1) << 23));
+  const auto value = hn::Sub(hn::BitCast(d, bits), hn::BitCast(d, leading));
+  return hn::BitCast(d, hn::Or(hn::BitCast(du, value), sign));
+}
+
+template <Codec kCodec, class D>
+HWY_INLINE hn::Vec<D> code_values(D d, hn::Vec<hn::RebindToUnsigned<D>> code) {
+  if constexpr (kCodec == Codec::kE2m1) {
+    return float_codes<4, 1>(d, code);
+  } else if constexpr (kCodec == Codec::kE4m3) {
+    const hn::RebindToUnsigned<D> du;
+    const auto nan = hn::Eq(hn::And(code, hn::Set(du, 0x7fu)), hn::Set(du, 0x7fu));
+    return hn::IfThenElse(hn::RebindMask(d, nan), hn::BitCast(d, hn::Set(du, 0x7fc00000u)),
+                          float_codes<8, 3>(d, code));
+  } else {
+    return hn::ConvertTo(d, hn::BitCast(hn::RebindToSigned<D>(), code));
+  }
+}
+
+template <Codec kCodec>
 class Decoder {
  public:
   explicit Decoder(int bits) : places_(kStripPlaces[bits]), mask_((1u << bits) - 1) {}
@@ -88,7 +126,6 @@ class Decoder {
   HWY_INLINE void decode(uint64_t bytes, float scale, float bias, float* weights) const {
     const hn::CappedTag<float, kStripCodes> d;
     const hn::RebindToUnsigned<decltype(d)> du;
-    const hn::RebindToSigned<decltype(d)> di;
     const hn::Repartition<uint8_t, decltype(d)> d8;
     const hn::Repartition<uint64_t, decltype(d)> d64;
     const auto source = hn::BitCast(d8, hn::Set(d64, bytes));
@@ -96,7 +133,7 @@ class Decoder {
       const auto two_bytes = hn::TableLookupBytes(source, hn::LoadU(d8, places_.bytes + 4 * i));
       const auto shifted = hn::Shr(hn::BitCast(du, two_bytes), hn::LoadU(du, places_.shifts + i));
       const auto code = hn::And(shifted, hn::Set(du, mask_));
-      const auto value = hn::ConvertTo(d, hn::BitCast(di, code));
+      const auto value = code_values<kCodec>(d, code);
 #if HWY_NATIVE_FMA
       hn::StoreU(hn::MulAdd(value, hn::Set(d, scale), hn::Set(d, bias)), d, weights + i);
 #else
@@ -114,8 +151,9 @@ class Decoder {
 
 #endif
 
-void decode(const DecodeTask& task, float* weights) {
-  const Decoder decoder(task.bits);
+template <Codec kCodec>
+void decode_codes(const DecodeTask& task, float* weights) {
+  const Decoder<kCodec> decoder(task.bits);
   const auto* row = reinterpret_cast<const uint8_t*>(task.codes);
   const size_t row_bytes = task.row_words * sizeof(uint32_t);
   const auto strip_bytes = static_cast<size_t>(task.bits);
@@ -131,6 +169,17 @@ void decode(const DecodeTask& task, float* weights) {
       decoder.decode(load_bytes(row, row_bytes, offset_bytes), scale, bias, weights);
       offset_bytes += strip_bytes;
     }
+  }
+}
+
+void decode(const DecodeTask& task, float* weights) {
+  switch (task.codec) {
+    case Codec::kUint:
+      return decode_codes<Codec::kUint>(task, weights);
+    case Codec::kE2m1:
+      return decode_codes<Codec::kE2m1>(task, weights);
+    case Codec::kE4m3:
+      return decode_codes<Codec::kE4m3>(task, weights);
   }
 }
 

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "nybble/quant/format.h"
+
 namespace nybble {
 
 /// Codes first .. first + count - 1 of one row; both are multiples of kStripCodes.
@@ -18,7 +20,11 @@ struct DecodeTask {
   size_t count;
   const float* scales;  // of the groups from that of code `first` on
   const float* biases;
+  Codec codec = Codec::kUint;
 };
+
+/// The bias of formats without: adding -0 changes nothing, not even the sign of a zero.
+inline constexpr float kNoBias = -0.0f;
 
 /// Strips begin and end at multiples of this many codes, which are `bits` whole bytes.
 inline constexpr size_t kStripCodes = 8;
@@ -26,7 +32,7 @@ inline constexpr size_t kStripCodes = 8;
 /// The kernels of one instruction set.
 struct StripKernels {
   /// weights[i] = scale * code + bias, rounded once: bit for bit decode_weight() of
-  /// quant/reference.h.
+  /// quant/reference.h, with the values of the codec's codes.
   void (*decode)(const DecodeTask& task, float* weights);
   /// sum_i x[i] * w[i]; count is a multiple of kStripCodes. Rounding errors stay below
   /// 12 * 2^-24 * sum_i |x[i] * w[i]| for any count.

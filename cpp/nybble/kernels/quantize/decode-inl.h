@@ -45,8 +45,8 @@ class RunDecoder {
   template <class To>
   void decode(uint64_t bytes, float scale, float bias, To* weights) const {
     for (size_t i = 0; i < kDecodeCodes; ++i, bytes >>= bits_) {
-      weights[i] =
-          static_cast<To>(decode_weight(static_cast<uint32_t>(bytes) & mask_, scale, bias));
+      weights[i] = static_cast<To>(
+          decode_weight(static_cast<float>(static_cast<uint32_t>(bytes) & mask_), scale, bias));
     }
   }
 

@@ -1,8 +1,8 @@
 #pragma once
 
-// Quantization and its reverse for one thread: whole groups of adjacent weights to packed codes
-// with scales and biases, and back. Bit for bit what quant/reference.h gives, on every instruction
-// set.
+// Quantization and its reverse for one thread, in formats with biases, whose codes are integers:
+// whole groups of adjacent weights to packed codes with scales and biases, and back. Bit for bit
+// what quant/reference.h gives, on every instruction set.
 //
 // Groups pass in batches through steps that are each a vector loop over memory in L1:
 //   widen (16-bit weights) -> extremes -> scale and bias -> codes, a byte each -> packed words

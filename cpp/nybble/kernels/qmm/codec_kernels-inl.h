@@ -1,0 +1,60 @@
+// The table of kernels of one codec on one target.
+
+#if defined(NYBBLE_KERNELS_QMM_CODEC_KERNELS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef NYBBLE_KERNELS_QMM_CODEC_KERNELS_INL_H
+#undef NYBBLE_KERNELS_QMM_CODEC_KERNELS_INL_H
+#else
+#define NYBBLE_KERNELS_QMM_CODEC_KERNELS_INL_H
+#endif
+
+#include "hwy/highway.h"
+#include "nybble/kernels/qmm/codec_kernels.h"
+#include "nybble/kernels/qmm/codes-inl.h"
+#include "nybble/kernels/qmm/columns-inl.h"
+#include "nybble/kernels/qmm/floats-inl.h"
+#include "nybble/kernels/qmm/panel-inl.h"
+#include "nybble/kernels/qmm/planes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+
+template <class Codec>
+const CodecKernels* codec_kernels_of() {
+  return nullptr;
+}
+
+#else
+
+template <class Codec>
+const CodecKernels* codec_kernels_of() {
+  static constexpr BlockOrder kFloatOrder = float_order<Codec>();
+  static constexpr CodecKernels kernels = [] {
+    CodecKernels table{};
+    if constexpr (kHasPlanes<Codec>) table.multiply_planes = &multiply_planes<Codec>;
+    if constexpr (kHasBytes<Codec>) {
+      table.unpack_numbers = &unpack_numbers<Codec>;
+      table.unpack_bytes = &unpack_bytes<Codec>;
+      table.unpack_floats = &unpack_floats<Codec>;
+      table.run_quads = 32767 / (2 * 127 * Codec::kLargest);
+    }
+    // Weights have to be rounded once, or those that are the small difference of scale * code and
+    // bias are lost.
+    if constexpr (HWY_NATIVE_FMA) {
+      table.multiply_floats = &multiply_floats<Codec>;
+      table.multiply_columns = &multiply_columns<Codec>;
+    }
+    table.byte_order = Codec::kOrder.data();
+    table.float_order = kFloatOrder.data();
+    return table;
+  }();
+  return &kernels;
+}
+
+#endif
+
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // NYBBLE_KERNELS_QMM_CODEC_KERNELS_INL_H

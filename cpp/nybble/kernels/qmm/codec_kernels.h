@@ -1,0 +1,220 @@
+#pragma once
+
+// The vector kernels of one codec: how products use its codes without unpacking them to memory.
+//
+// w is a PackedMatrix of the codec. Sums are doubles to which kernels add; whoever calls them sets
+// them to 0 and rounds them at the end. All kernels are for one thread, and none allocates or
+// throws.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "nybble/kernels/qmm/qmm.h"
+
+namespace nybble {
+
+/// Neighbouring codes that are unpacked together; kernels have orders of their own within a block.
+inline constexpr size_t kCodeBlock = 32;
+
+// ---- x as planes of digits ----
+//
+// x for integer products: whole numbers of 8, 16 or 24 bits and a scale for every piece of a row,
+//
+//   x[k] = scale * (65536 * p0[k] + 256 * p1[k] + p2[k]) + residual      three planes, 24 bits
+//   x[k] = scale * (256 * p0[k] + p1[k]) + residual                       two planes, 16 bits
+//   x[k] = scale * p0[k] + residual                                       one plane, 8 bits
+//
+// with -128 <= p <= 127: digits that carry their own sign, so that bytes multiply bytes. The scale
+// is a power of two (of one plane: max |x| / 127), so that what fits is exact: with two planes a
+// bfloat16 within 2^7 of the largest of its piece, a float16 within 2^4.
+//
+// A piece is `wild` when its residuals could cost more than the precision contract allows:
+//   sum |residual| > tolerance * count * typical    with typical = (mean of sqrt |x|)^2 over x !=
+//   0,
+// a mean that an outlier hardly moves; or when it has NaN, infinity or numbers near the ends of
+// float's range. Its planes and sums are zero; it is multiplied in floating point. One plane is
+// wild only for the latter reasons: its contract counts in the largest of a piece.
+
+/// One row of x. An entry is what has a scale of w to itself: a piece, or half of one.
+struct PlanesRow {
+  int8_t* planes;  // [columns / 32][planes][32], each block in the order of the codec
+  float* scales;   // [entries], zeros up to a multiple of 16
+  float* sums;     // [entries], likewise: scale * sum of the whole numbers
+  uint32_t* wild;  // the pieces that are, ascending
+  size_t wild_count;
+};
+
+/// How rows are cut.
+struct PlanesLayout {
+  size_t planes;         // 1, 2 or 3
+  size_t piece;          // 32 or 64 columns
+  size_t entry;          // 16, 32 or 64: piece, or half of it
+  const uint8_t* order;  // CodecKernels::byte_order
+};
+
+/// Fills all of `row` from `columns` floats.
+using SplitRow = void (*)(const float* x, size_t columns, const PlanesLayout& layout,
+                          PlanesRow& row);
+/// That of the instruction set in use.
+SplitRow split_row();
+
+/// sums[m * sums_stride + n] += sum_k x[m,k] * w[first_row + n, k] for n < rows_of_w, but for the
+/// wild pieces of x.
+struct PlanesTask {
+  const PackedMatrix* w;
+  const PlanesRow* x;
+  size_t rows;  // of x
+  size_t planes;
+  size_t first_row;
+  size_t rows_of_w;
+  double* sums;
+  size_t sums_stride;
+};
+
+// ---- x as floats ----
+
+/// The same sums, but over the columns [first_column, first_column + columns) of w, multiples of
+/// the group size, and in floating point: weights are rounded once, 16 products are added up before
+/// the sums go to the doubles.
+///   x [rows][columns of w], x_stride apart, each block in the order float_order
+struct FloatsTask {
+  const PackedMatrix* w;
+  const float* x;
+  size_t x_stride;
+  size_t rows;
+  size_t first_column;
+  size_t columns;
+  size_t first_row;
+  size_t rows_of_w;
+  double* sums;
+  size_t sums_stride;
+};
+
+/// sums[m * sums_stride + i] += sum_k x[m,k] * w[k, first_column + at(i)] for k in [first_row,
+/// first_row + rows_of_w): products by the rows of w. first_column and columns are multiples of the
+/// group size; at(i) = i - i % 32 + float_order[i % 32].
+///   x [rows][..], x_stride apart: x[m][k - first_row]
+struct ColumnsTask {
+  const PackedMatrix* w;
+  const float* x;
+  size_t x_stride;
+  size_t rows;
+  size_t first_row;
+  size_t rows_of_w;
+  size_t first_column;
+  size_t columns;
+  double* sums;
+  size_t sums_stride;
+};
+
+// ---- Tiles of whole numbers, for many rows of x ----
+//
+// x[m,k] = scale * (number + low / 65536) with numbers of 16 bits; `low` is left out where the
+// residuals allow it, which for float16 and bfloat16 is nearly everywhere. w[n,k] = scale * (code -
+// zero) + rest, zero being the code next to the weight 0, so that an outlier of x does not cancel
+// against the bias. A panel holds pairs of neighbours in k (of the codec's order):
+//   x  [pairs][tile_rows][2]    w  [pairs][tile_columns][2]
+
+/// Rows of x as one panel: rows <= tile_rows, those that are missing are zero.
+struct NumbersRows {
+  const float* x;  // [rows][columns], x_stride apart
+  ptrdiff_t x_stride;
+  size_t rows;
+  size_t tile_rows;
+  size_t columns;
+  size_t group;          // of w
+  const uint8_t* order;  // CodecKernels::byte_order
+  int16_t* numbers;      // [columns / 2][tile_rows][2]
+  int16_t* low;          // likewise; written only where used
+  uint8_t* low_used;     // [columns / group]
+  float* scales;         // [columns / group][tile_rows]
+  float* sums;           // [columns / group][tile_rows]: of the numbers and their low parts, scaled
+};
+
+/// What was found in x. Of numbers out of range, infinities among them, there are no panels.
+struct NumbersFound {
+  bool in_range;
+  size_t low_groups;
+};
+
+/// Groups that are unpacked at once, at most.
+inline constexpr size_t kMaxPanelGroups = 16;
+
+/// Columns [first_column, first_column + columns) of w's rows first_row .. first_row + rows - 1,
+/// rows <= tile_columns, as a panel. columns and first_column are multiples of the group size and
+/// of 32; at most kMaxPanelGroups groups.
+///   numbers  int16_t [columns / 2][tile_columns][2]    codes - zero
+///   bytes    uint8_t [columns / 4][tile_columns][4]    codes; rests are biases
+///   floats   float   [columns][tile_columns]           scale * (codes - zero), in the order of
+///   columns
+struct TilePanel {
+  const PackedMatrix* w;
+  size_t first_row;
+  size_t rows;
+  size_t tile_columns;
+  size_t first_column;
+  size_t columns;
+  void* codes;
+  float* scales;  // [groups][tile_columns]
+  float* rests;   // [groups][tile_columns]
+};
+
+/// c[i * c_stride + j] += sum_k x[i,k] * w[j,k], all tile_rows x tile_columns of it.
+struct NumbersTile {
+  const int16_t* x;
+  const int16_t* x_low;
+  const uint8_t* x_low_used;  // [groups]
+  const float* x_scales;      // [groups][tile_rows]
+  const float* x_sums;        // [groups][tile_rows]
+  const int16_t* w;
+  const float* w_scales;  // [groups][tile_columns]
+  const float* w_rests;   // [groups][tile_columns]
+  size_t groups;
+  size_t group_pairs;
+  size_t run_quads;  // of multiply_bytes: those of the codec
+  float* c;
+  size_t c_stride;
+};
+
+/// What all codecs have in common.
+struct NumbersKernels {
+  size_t rows;     // of x in a tile
+  size_t columns;  // of w, which are rows there, in a tile
+  NumbersFound (*pack)(const NumbersRows& rows);
+  void (*multiply)(const NumbersTile& tile);
+  /// The same with 8 bits for x and for the codes: quads of bytes where there are pairs of numbers,
+  /// no low parts.
+  NumbersFound (*pack_bytes)(const NumbersRows& rows);
+  void (*multiply_bytes)(const NumbersTile& tile);
+};
+/// Those of the instruction set in use; nullptr on the scalar one.
+const NumbersKernels* numbers_kernels();
+
+/// The kernels of a codec on one instruction set. Those that would be no gain there are nullptr.
+struct CodecKernels {
+  void (*multiply_planes)(const PlanesTask& task);
+  void (*multiply_floats)(const FloatsTask& task);
+  void (*multiply_columns)(const ColumnsTask& task);
+  void (*unpack_numbers)(const TilePanel& panel);
+  void (*unpack_bytes)(const TilePanel& panel);
+  void (*unpack_floats)(const TilePanel& panel);
+  size_t run_quads;            // of bytes whose products by 127 fit 16 bits; 0 if not even one does
+  const uint8_t* byte_order;   // [32]: the place within a block of the code in byte i
+  const uint8_t* float_order;  // [32]: the place within a block of float i
+};
+
+/// Those for w on the instruction set in use; nullptr if there are none (the scalar one).
+const CodecKernels* codec_kernels(const PackedMatrix& w);
+
+// One table of each codec; see uint4.cpp and its neighbours.
+const CodecKernels* kernels_of_uint1();
+const CodecKernels* kernels_of_uint2();
+const CodecKernels* kernels_of_uint3();
+const CodecKernels* kernels_of_uint4();
+const CodecKernels* kernels_of_uint5();
+const CodecKernels* kernels_of_uint6();
+const CodecKernels* kernels_of_uint8();
+const CodecKernels* kernels_of_e2m1();
+const CodecKernels* kernels_of_e4m3();
+
+}  // namespace nybble

@@ -1,0 +1,19 @@
+#include "nybble/kernels/qmm/codec_kernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nybble/kernels/qmm/e2m1.cpp"
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "nybble/kernels/qmm/codec_kernels-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
+const CodecKernels* e2m1_kernels() { return codec_kernels_of<E2m1Codes>(); }
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nybble {
+HWY_EXPORT(e2m1_kernels);
+const CodecKernels* kernels_of_e2m1() { return HWY_DYNAMIC_DISPATCH(e2m1_kernels)(); }
+}  // namespace nybble
+#endif

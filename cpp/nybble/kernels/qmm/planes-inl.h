@@ -1,0 +1,229 @@
+// y = x . w^T for few rows of x: each row of w is unpacked once, to bytes in registers, and
+// multiplied by the planes of all rows of x (codec_kernels.h). The whole numbers of a piece are
+// added up exactly; a piece costs one conversion to float and one multiplication by the scales, its
+// bias one product with the sum of x.
+
+#if defined(NYBBLE_KERNELS_QMM_PLANES_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef NYBBLE_KERNELS_QMM_PLANES_INL_H
+#undef NYBBLE_KERNELS_QMM_PLANES_INL_H
+#else
+#define NYBBLE_KERNELS_QMM_PLANES_INL_H
+#endif
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hwy/highway.h"
+#include "nybble/kernels/qmm/codes-inl.h"
+#include "nybble/kernels/qmm/float_sums-inl.h"
+#include "nybble/kernels/qmm/scales-inl.h"
+#include "nybble/kernels/simd/dot8-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+
+using SumsTag = hn::Repartition<int16_t, CodesTag>;
+using TotalsTag = hn::Repartition<int32_t, CodesTag>;
+
+/// Codecs whose products with a digit can be added in 16 bits.
+template <class Codec>
+constexpr bool has_planes() {
+  if constexpr (kHasBytes<Codec>) return Codec::kLargest < 64;
+  return false;
+}
+template <class Codec>
+inline constexpr bool kHasPlanes = has_planes<Codec>();
+
+/// Pieces that are added in float before they go to the doubles.
+inline constexpr size_t kFloatPieces = 32;
+
+/// The products of one piece with one row of x, as floats still to be multiplied by the scales.
+template <class Codec, size_t kPlanes, size_t kBlocks>
+HWY_INLINE FloatsVector multiply_piece(const CodesVector* codes, const int8_t* planes) {
+  const SumsTag d16;
+  const TotalsTag d32;
+  const FloatsTag df;
+  const hn::Repartition<int8_t, CodesTag> d8;
+  // What a 16-bit lane can hold: 2 products of a byte by -128 for each vector.
+  constexpr size_t kRun = 32768 / (Codec::kLargest * 256 * kBlockVectors);
+  static_assert(kRun >= 1);
+  constexpr bool kOneRun = kRun >= kBlocks;
+  const auto ones = hn::Set(d16, int16_t{1});
+  const auto upper = hn::Set(d16, int16_t{256});
+
+  hn::Vec<TotalsTag> totals[kPlanes];
+#pragma GCC unroll 4
+  for (size_t p = 0; p < kPlanes; ++p) {
+    const auto factor = p + 1 == kPlanes || (kPlanes == 3 && p == 1) ? ones : upper;
+#pragma GCC unroll 4
+    for (size_t first = 0; first < kBlocks; first += kRun) {
+      hn::Vec<SumsTag> sum = hn::Zero(d16);
+#pragma GCC unroll 4
+      for (size_t v = first * kBlockVectors; v < HWY_MIN(first + kRun, kBlocks) * kBlockVectors;
+           ++v) {
+        const size_t block = v / kBlockVectors;
+        const auto digits = hn::LoadU(
+            d8, planes + (block * kPlanes + p) * kBlock + v % kBlockVectors * kCodesLanes);
+        const auto products = add_byte_products(d16, codes[v], digits);
+        sum = v == first * kBlockVectors ? products : hn::Add(sum, products);
+      }
+      const auto total = add_pair_products(d32, sum, factor);
+      totals[p] = kOneRun || first == 0 ? total : hn::Add(totals[p], total);
+    }
+  }
+  if constexpr (kPlanes == 1) return hn::ConvertTo(df, totals[0]);
+  const auto high = hn::ConvertTo(df, hn::Add(totals[0], totals[1]));
+  if constexpr (kPlanes == 2) return high;
+  return hn::MulAdd(high, hn::Set(df, 256.0f), hn::ConvertTo(df, totals[kPlanes - 1]));
+}
+
+/// `count` pieces of one row of w by kX rows of x.
+template <class Codec, size_t kPlanes, size_t kBlocks, bool kHalves, size_t kX>
+HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
+                                const int8_t* const* planes, const float (*scales)[kMaxScales],
+                                size_t count, DoubleSums* sums) {
+  constexpr size_t kBlockBytes = 4 * Codec::kBits;
+  constexpr size_t kPlaneBytes = kBlocks * kPlanes * kBlock;
+  const FloatsTag df;
+  const int8_t* x[kX];
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kX; ++i) x[i] = planes[i];
+  for (size_t first = 0; first < count; first += kFloatPieces) {
+    const size_t last = HWY_MIN(first + kFloatPieces, count);
+    FloatsVector sum[kX];
+#pragma GCC unroll 4
+    for (size_t i = 0; i < kX; ++i) sum[i] = hn::Zero(df);
+    for (size_t piece = first; piece < last; ++piece) {
+      CodesVector bytes[kBlocks * kBlockVectors];
+#pragma GCC unroll 4
+      for (size_t b = 0; b < kBlocks; ++b) {
+        Codec::load(codes, end, bytes + b * kBlockVectors);
+        codes += kBlockBytes;
+      }
+#pragma GCC unroll 4
+      for (size_t i = 0; i < kX; ++i) {
+        const auto products = multiply_piece<Codec, kPlanes, kBlocks>(bytes, x[i]);
+        sum[i] =
+            hn::MulAdd(products, spread<kHalves>(scales[i] + piece * (kHalves ? 2 : 1)), sum[i]);
+        x[i] += kPlaneBytes;
+      }
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < kX; ++i) sums[i].add(sum[i]);
+  }
+}
+
+/// scaled = scales * x_scales, sum += biases . x_sums, over whole vectors.
+HWY_INLINE FloatsVector join_scales(const float* scales, const float* biases, const float* x_scales,
+                                    const float* x_sums, size_t count, float* scaled) {
+  const FloatsTag df;
+  auto sum = hn::Zero(df);
+  for (size_t i = 0; i < count; i += hn::Lanes(df)) {
+    hn::Store(hn::Mul(hn::Load(df, scales + i), hn::LoadU(df, x_scales + i)), df, scaled + i);
+    sum = hn::MulAdd(hn::Load(df, biases + i), hn::LoadU(df, x_sums + i), sum);
+  }
+  return sum;
+}
+
+/// The rows of w of a task, one after the other, by its rows of x, up to 4 at a time.
+template <class Codec, size_t kPlanes, size_t kBlocks, bool kHalves>
+class PlanesProduct {
+ public:
+  explicit PlanesProduct(const PlanesTask& task)
+      : task_(task),
+        w_(*task.w),
+        group_scales_(w_),
+        pieces_(w_.columns / kPiece),
+        repeats_(kHalves ? 1 : w_.group_size / kPiece) {}
+
+  void multiply() {
+    for (size_t n = 0; n < task_.rows_of_w; ++n) {
+      for (size_t first = 0; first < pieces_; first += kChunk) {
+        const size_t count = HWY_MIN(kChunk, pieces_ - first);
+        group_scales_.load(task_.first_row + n, first * kEntries / repeats_,
+                           count * kEntries / repeats_, repeats_, Codec::kZero, Codec::kStep,
+                           scales_, biases_);
+        size_t m = 0;
+        for (; m + 4 <= task_.rows; m += 4) add_chunk<4>(n, m, first, count);
+        if (task_.rows - m >= 2) {
+          add_chunk<2>(n, m, first, count);
+          m += 2;
+        }
+        if (m < task_.rows) add_chunk<1>(n, m, first, count);
+      }
+    }
+  }
+
+ private:
+  static constexpr size_t kPiece = kBlocks * kBlock;
+  static constexpr size_t kPieceBytes = kPiece * Codec::kBits / 8;
+  static constexpr size_t kEntries = kHalves ? 2 : 1;
+  static constexpr size_t kChunk = kMaxScales / kEntries;
+
+  template <size_t kX>
+  HWY_INLINE void add_chunk(size_t n, size_t m, size_t first, size_t count) {
+    const auto row = static_cast<ptrdiff_t>(task_.first_row + n);
+    const auto* codes = reinterpret_cast<const uint8_t*>(w_.codes + row * w_.codes_stride);
+    const int8_t* planes[kX];
+    DoubleSums sums[kX];
+#pragma GCC unroll 4
+    for (size_t i = 0; i < kX; ++i) {
+      const PlanesRow& x = task_.x[m + i];
+      planes[i] = x.planes + first * kPiece * kPlanes;
+      sums[i].clear();
+      sums[i].add(join_scales(scales_, biases_, x.scales + first * kEntries,
+                              x.sums + first * kEntries, count * kEntries, scaled_[i]));
+    }
+    multiply_pieces<Codec, kPlanes, kBlocks, kHalves, kX>(codes + first * kPieceBytes,
+                                                          codes + w_.columns * Codec::kBits / 8,
+                                                          planes, scaled_, count, sums);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < kX; ++i) {
+      task_.sums[(m + i) * task_.sums_stride + n] += sums[i].total();
+    }
+  }
+
+  const PlanesTask& task_;
+  const PackedMatrix& w_;
+  GroupScales group_scales_;
+  size_t pieces_;
+  size_t repeats_;
+  alignas(64) float scales_[kMaxScales];
+  alignas(64) float biases_[kMaxScales];
+  alignas(64) float scaled_[4][kMaxScales];
+};
+
+template <class Codec, size_t kBlocks, bool kHalves>
+void multiply_planes_of(const PlanesTask& task) {
+  switch (task.planes) {
+    case 1:
+      return PlanesProduct<Codec, 1, kBlocks, kHalves>(task).multiply();
+    case 2:
+      return PlanesProduct<Codec, 2, kBlocks, kHalves>(task).multiply();
+    default:
+      return PlanesProduct<Codec, 3, kBlocks, kHalves>(task).multiply();
+  }
+}
+
+template <class Codec>
+void multiply_planes(const PlanesTask& task) {
+  if constexpr (std::is_same_v<Codec, E2m1Codes>) {
+    if (task.w->group_size < kBlock) return multiply_planes_of<Codec, 1, true>(task);
+  }
+  if (task.w->group_size == kBlock) {
+    multiply_planes_of<Codec, 1, false>(task);
+  } else {
+    multiply_planes_of<Codec, 2, false>(task);
+  }
+}
+
+#endif  // not scalar
+
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // NYBBLE_KERNELS_QMM_PLANES_INL_H

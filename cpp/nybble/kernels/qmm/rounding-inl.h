@@ -1,0 +1,99 @@
+// How x becomes whole numbers: the scale of a piece, the numbers, and what they leave.
+
+#if defined(NYBBLE_KERNELS_QMM_ROUNDING_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef NYBBLE_KERNELS_QMM_ROUNDING_INL_H
+#undef NYBBLE_KERNELS_QMM_ROUNDING_INL_H
+#else
+#define NYBBLE_KERNELS_QMM_ROUNDING_INL_H
+#endif
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "hwy/highway.h"
+#include "nybble/kernels/qmm/codec_kernels.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using FloatTag = hn::CappedTag<float, kCodeBlock>;
+using IntTag = hn::RebindToSigned<FloatTag>;
+
+constexpr size_t kMaxPiece = 128;
+
+/// What the scale of a piece is chosen by.
+struct PieceMeasures {
+  float largest;  // |x|; infinity or NaN if there is one
+  float roots;    // sum of sqrt |x|
+  float nonzero;  // how many
+};
+
+[[maybe_unused]] PieceMeasures measure(const float* x, size_t piece) {
+  const FloatTag d;
+  auto largest = hn::Zero(d);
+  auto roots = hn::Zero(d);
+  auto nonzero = hn::Zero(d);
+  auto nan = hn::Zero(d);
+  for (size_t i = 0; i < piece; i += hn::Lanes(d)) {
+    const auto value = hn::Abs(hn::LoadU(d, x + i));
+    largest = hn::Max(largest, value);
+    nan = hn::Add(nan, value);  // NaN stays NaN, which a maximum may lose
+    roots = hn::Add(roots, hn::Sqrt(value));
+    nonzero = hn::Add(nonzero, hn::IfThenZeroElse(hn::Eq(value, hn::Zero(d)), hn::Set(d, 1.0f)));
+  }
+  PieceMeasures measures{hn::GetLane(hn::MaxOfLanes(d, largest)),
+                         hn::GetLane(hn::SumOfLanes(d, roots)),
+                         hn::GetLane(hn::SumOfLanes(d, nonzero))};
+  const float sum = hn::GetLane(hn::SumOfLanes(d, nan));
+  if (sum != sum) measures.largest = sum;
+  return measures;
+}
+
+/// The largest number of so many digits, and the power of two below it.
+constexpr int32_t kLargestNumber[] = {0, 127, 127 * 257, 127 * 65793};
+constexpr int kMagnitudeBits[] = {0, 6, 14, 22};
+// What residuals may cost: half of the contract, which is 2^-20 or, for 16-bit x, 2^-15.
+constexpr float kTolerance[] = {0.0f, 1e30f, 0x1p-16f, 0x1p-21f};
+// Beyond these, scales or their products leave the range of float.
+constexpr float kLargestX = 0x1p100f;
+constexpr float kSmallestX = 0x1p-60f;
+
+float power_of_two(int exponent) {
+  return std::bit_cast<float>(static_cast<uint32_t>(exponent + 127) << 23);
+}
+
+/// The scale of a piece.
+[[maybe_unused]] float choose_scale(float largest, size_t planes) {
+  if (planes == 1) return largest / 127.0f;
+  const int exponent = static_cast<int>(std::bit_cast<uint32_t>(largest) >> 23) - 127;
+  const float scale = power_of_two(exponent - kMagnitudeBits[planes]);
+  const bool fits = largest <= static_cast<float>(kLargestNumber[planes]) * scale;
+  return fits ? scale : 2 * scale;
+}
+
+/// numbers = round(x / scale) with the upper bit of every digit turned; returns sum |residual|.
+[[maybe_unused]] float round_piece(const float* x, size_t piece, float scale, int32_t* numbers) {
+  const FloatTag d;
+  const IntTag di;
+  const auto inverse = hn::Set(d, 1.0f / scale);
+  const auto unit = hn::Set(d, scale);
+  auto residuals = hn::Zero(d);
+  for (size_t i = 0; i < piece; i += hn::Lanes(d)) {
+    const auto value = hn::LoadU(d, x + i);
+    const auto number = hn::NearestInt(hn::Mul(value, inverse));
+    hn::StoreU(number, di, numbers + i);
+    residuals =
+        hn::Add(residuals, hn::Abs(hn::Sub(value, hn::Mul(hn::ConvertTo(d, number), unit))));
+  }
+  return hn::GetLane(hn::SumOfLanes(d, residuals));
+}
+
+}  // namespace
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // NYBBLE_KERNELS_QMM_ROUNDING_INL_H

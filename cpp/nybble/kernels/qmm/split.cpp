@@ -1,0 +1,89 @@
+#include "nybble/kernels/qmm/codec_kernels.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nybble/kernels/qmm/split.cpp"
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "hwy/highway.h"
+#include "nybble/kernels/qmm/rounding-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Digits: with 128 added to each, they are the bytes of the number.
+void store_digits(const int32_t* numbers, size_t piece, const PlanesLayout& layout,
+                  int8_t* planes) {
+  constexpr uint32_t kOffsets[] = {0, 0x80, 0x8080, 0x808080};
+  const uint32_t offset = kOffsets[layout.planes];
+  for (size_t block = 0; block < piece; block += kCodeBlock) {
+    uint32_t digits[kCodeBlock];
+    for (size_t i = 0; i < kCodeBlock; ++i) {
+      digits[i] = (static_cast<uint32_t>(numbers[block + layout.order[i]]) + offset) ^ offset;
+    }
+    for (size_t p = 0; p < layout.planes; ++p, planes += kCodeBlock) {
+      const auto shift = static_cast<uint32_t>(8 * (layout.planes - 1 - p));
+      for (size_t i = 0; i < kCodeBlock; ++i) planes[i] = static_cast<int8_t>(digits[i] >> shift);
+    }
+  }
+}
+
+void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow& row) {
+  HWY_ALIGN int32_t numbers[kMaxPiece];
+  const size_t piece_bytes = layout.piece * layout.planes;
+  const size_t entries = layout.piece / layout.entry;
+  row.wild_count = 0;
+  for (size_t p = 0; p < columns / layout.piece; ++p, x += layout.piece) {
+    int8_t* planes = row.planes + p * piece_bytes;
+    float* scales = row.scales + p * entries;
+    float* sums = row.sums + p * entries;
+    const PieceMeasures measures = measure(x, layout.piece);
+    const bool in_range = measures.largest <= kLargestX && measures.largest >= kSmallestX;
+    float scale = 0.0f;
+    // NaN needs no products: as the sum of x it makes every output of its row NaN.
+    const bool nan = std::isnan(measures.largest);
+    bool tame = measures.largest == 0.0f || nan;
+    if (in_range) {
+      scale = choose_scale(measures.largest, layout.planes);
+      const float residuals = round_piece(x, layout.piece, scale, numbers);
+      tame = residuals * measures.nonzero <=
+             kTolerance[layout.planes] * measures.roots * measures.roots;
+    }
+    if (!tame) row.wild[row.wild_count++] = static_cast<uint32_t>(p);
+    if (!tame || !in_range) {
+      std::memset(planes, 0, piece_bytes);
+      for (size_t e = 0; e < entries; ++e) {
+        scales[e] = 0.0f;
+        sums[e] = nan ? measures.largest : 0.0f;
+      }
+      continue;
+    }
+    store_digits(numbers, layout.piece, layout, planes);
+    for (size_t e = 0; e < entries; ++e) {
+      int32_t sum = 0;
+      for (size_t i = 0; i < layout.entry; ++i) sum += numbers[e * layout.entry + i];
+      scales[e] = scale;
+      sums[e] = static_cast<float>(sum) * scale;
+    }
+  }
+}
+
+}  // namespace
+
+SplitRow split_of_target() { return &split; }
+
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nybble {
+HWY_EXPORT(split_of_target);
+SplitRow split_row() { return HWY_DYNAMIC_DISPATCH(split_of_target)(); }
+}  // namespace nybble
+#endif

@@ -1,0 +1,273 @@
+// Products of few rows of x: the time is that of reading w, so it is read once and unpacked in
+// registers.
+
+#include <array>
+#include <cstring>
+#include <vector>
+
+#include "nybble/base/thread_pool.h"
+#include "nybble/ops/matmul_precision.h"
+#include "nybble/ops/quantized_work.h"
+
+namespace nybble {
+namespace {
+
+// Rows of w between two stores of results, and columns of y between two tasks.
+constexpr size_t kStoredRows = 64;
+constexpr size_t kScalesPadding = 16;  // of PlanesRow
+
+size_t plane_count(Dtype dtype) {
+  if (matmul_precision() == MatmulPrecision::kMedium) return 1;
+  return dtype == Dtype::kFloat32 ? 3 : 2;
+}
+
+/// All rows of x in the form that the kernels take.
+class PreparedRows {
+ public:
+  PreparedRows(const QuantizedWork& work, const CodecKernels* kernels)
+      : work_(work), kernels_(kernels), rows_(float_rows(work)) {
+    if (kernels_ == nullptr) return;
+    if (kernels_->multiply_planes != nullptr) {
+      split();
+      if (kernels_->multiply_floats == nullptr || !any_wild()) return;
+    }
+    if (kernels_->multiply_floats != nullptr) reorder();
+  }
+
+  bool has_planes() const { return !planes_.empty(); }
+  const FloatRows& rows() const { return rows_; }
+  const PlanesRow& planes(size_t batch, size_t row) const {
+    return planes_[batch * work_.rows + row];
+  }
+  const PlanesLayout& layout() const { return layout_; }
+  /// In float_order; nullptr if there was no need.
+  const float* reordered(size_t batch, size_t row) const {
+    if (reordered_ == nullptr) return nullptr;
+    return static_cast<const float*>(reordered_->data()) + (batch * work_.rows + row) * work_.inner;
+  }
+
+ private:
+  template <class F>
+  void for_all_rows(F&& f) {
+    const auto rows = static_cast<int64_t>(work_.batches * work_.rows);
+    parallel_ranges(rows, kPackNanoseconds * static_cast<double>(work_.inner),
+                    [&](int64_t first, int64_t last) {
+                      for (auto row = static_cast<size_t>(first); row < static_cast<size_t>(last);
+                           ++row) {
+                        f(row, rows_.at(row / work_.rows, row % work_.rows));
+                      }
+                    });
+  }
+
+  void split() {
+    const auto group = static_cast<size_t>(work_.w.quantization().group_size);
+    const size_t piece = group <= kCodeBlock ? kCodeBlock : 2 * kCodeBlock;
+    layout_ = {.planes = plane_count(work_.x.dtype()),
+               .piece = piece,
+               .entry = std::min(group, piece),
+               .order = kernels_->byte_order};
+    const size_t count = work_.batches * work_.rows;
+    const size_t entries = work_.inner / layout_.entry;
+    const size_t padded = divide_up(entries, kScalesPadding) * kScalesPadding;
+    const size_t planes_bytes = work_.inner * layout_.planes;
+    const size_t row_bytes = planes_bytes + 2 * padded * sizeof(float) +
+                             divide_up(work_.inner / piece, 8) * 8 * sizeof(uint32_t);
+    memory_ = Buffer::allocate(count * row_bytes);
+    planes_.resize(count);
+    const SplitRow split_into = split_row();
+    for_all_rows([&](size_t row, const float* x) {
+      auto* bytes = static_cast<std::byte*>(memory_->data()) + row * row_bytes;
+      PlanesRow& to = planes_[row];
+      to.planes = reinterpret_cast<int8_t*>(bytes);
+      to.scales = reinterpret_cast<float*>(bytes + planes_bytes);
+      to.sums = to.scales + padded;
+      to.wild = reinterpret_cast<uint32_t*>(to.sums + padded);
+      split_into(x, work_.inner, layout_, to);
+      std::fill(to.scales + entries, to.scales + padded, 0.0f);
+      std::fill(to.sums + entries, to.sums + padded, 0.0f);
+    });
+  }
+
+  bool any_wild() const {
+    return std::any_of(planes_.begin(), planes_.end(),
+                       [](const PlanesRow& row) { return row.wild_count != 0; });
+  }
+
+  void reorder() {
+    reordered_ = Buffer::allocate(work_.batches * work_.rows * work_.inner * sizeof(float));
+    const uint8_t* order = kernels_->float_order;
+    for_all_rows([&](size_t row, const float* x) {
+      float* to = static_cast<float*>(reordered_->data()) + row * work_.inner;
+      for (size_t k = 0; k < work_.inner; k += kCodeBlock) {
+        for (size_t i = 0; i < kCodeBlock; ++i) to[k + i] = x[k + order[i]];
+      }
+    });
+  }
+
+  const QuantizedWork& work_;
+  const CodecKernels* kernels_;
+  FloatRows rows_;
+  PlanesLayout layout_{};
+  std::vector<PlanesRow> planes_;
+  std::shared_ptr<Buffer> memory_;
+  std::shared_ptr<Buffer> reordered_;
+};
+
+/// Some rows of w by all rows of x of a batch.
+struct RowsOfW {
+  const QuantizedWork& work;
+  const CodecKernels* kernels;
+  const PreparedRows& x;
+  const PackedMatrix& w;
+  size_t batch;
+  size_t first_row;
+  size_t count;  // <= kStoredRows
+  double* sums;  // [rows of x][kStoredRows]
+
+  void multiply() const {
+    if (x.has_planes()) {
+      kernels->multiply_planes({.w = &w,
+                                .x = &x.planes(batch, 0),
+                                .rows = work.rows,
+                                .planes = x.layout().planes,
+                                .first_row = first_row,
+                                .rows_of_w = count,
+                                .sums = sums,
+                                .sums_stride = kStoredRows});
+      for (size_t m = 0; m < work.rows; ++m) multiply_wild(m);
+    } else {
+      multiply_floats(0, work.rows, 0, work.inner);
+    }
+  }
+
+ private:
+  /// The pieces of row m that have no planes, neighbours together.
+  void multiply_wild(size_t m) const {
+    const PlanesRow& row = x.planes(batch, m);
+    for (size_t i = 0; i < row.wild_count;) {
+      const uint32_t first = row.wild[i];
+      uint32_t last = first;
+      while (i < row.wild_count && row.wild[i] == last) ++i, ++last;
+      // A group may be two pieces, of which one is not wild: its x counts as zero then.
+      const size_t piece = x.layout().piece;
+      if (kernels->multiply_floats == nullptr || w.group_size > piece) {
+        multiply_strips(m, first * piece, (last - first) * piece);
+      } else {
+        multiply_floats(m, 1, first * piece, (last - first) * piece);
+      }
+    }
+  }
+
+  void multiply_floats(size_t m, size_t rows, size_t column, size_t columns) const {
+    kernels->multiply_floats({.w = &w,
+                              .x = x.reordered(batch, m),
+                              .x_stride = work.inner,
+                              .rows = rows,
+                              .first_column = column,
+                              .columns = columns,
+                              .first_row = first_row,
+                              .rows_of_w = count,
+                              .sums = sums + m * kStoredRows,
+                              .sums_stride = kStoredRows});
+  }
+
+  void multiply_strips(size_t m, size_t column, size_t columns) const {
+    alignas(64) float strip[kStripLength];
+    for (size_t n = 0; n < count; ++n) {
+      for (size_t k = column; k < column + columns; k += kStripLength) {
+        const size_t length = std::min(kStripLength, column + columns - k);
+        decode_weights(*work.kernels.strip, w, first_row + n, k, length, strip);
+        sums[m * kStoredRows + n] +=
+            work.kernels.strip->dot(x.rows().at(batch, m) + k, strip, length);
+      }
+    }
+  }
+};
+
+/// Rows first .. first + count - 1 of the w of a batch.
+void multiply_rows_of_w(const QuantizedWork& work, const CodecKernels* kernels,
+                        const PreparedRows& x, size_t batch, size_t first, size_t count) {
+  const PackedMatrix w = work.w.at(static_cast<int64_t>(batch));
+  if (kernels == nullptr || (!x.has_planes() && kernels->multiply_floats == nullptr)) {
+    return multiply_few_rows({.kernels = work.kernels,
+                              .w = &w,
+                              .x = x.rows().at(batch, 0),
+                              .x_stride = x.rows().row_stride,
+                              .rows = work.rows,
+                              .first_row = first,
+                              .rows_of_w = count,
+                              .y = work.output(batch, 0)});
+  }
+  double sums[kFewRows * kStoredRows];
+  for (size_t n = 0; n < count; n += kStoredRows) {
+    const size_t stored = std::min(kStoredRows, count - n);
+    std::fill_n(sums, work.rows * kStoredRows, 0.0);
+    RowsOfW{work, kernels, x, w, batch, first + n, stored, sums}.multiply();
+    for (size_t m = 0; m < work.rows; ++m) {
+      store_sums(sums + m * kStoredRows, stored, work.output(batch, 0), m, first + n);
+    }
+  }
+}
+
+}  // namespace
+
+void multiply_few_by_rows(const QuantizedWork& work) {
+  const CodecKernels* kernels = block_kernels(work);
+  const PreparedRows x(work, kernels);
+  const size_t columns = work.columns;
+  const auto tasks = static_cast<int64_t>(work.batches * columns);
+  const double cost_ns = work.cost_ns() / static_cast<double>(tasks);
+  parallel_ranges(tasks, cost_ns, [&](int64_t first, int64_t last) {
+    for (auto at = static_cast<size_t>(first); at < static_cast<size_t>(last);) {
+      const size_t batch = at / columns;
+      const size_t row_of_w = at % columns;
+      const size_t count = std::min(static_cast<size_t>(last) - at, columns - row_of_w);
+      multiply_rows_of_w(work, kernels, x, batch, row_of_w, count);
+      at += count;
+    }
+  });
+}
+
+bool multiply_few_by_columns(const QuantizedWork& work) {
+  const CodecKernels* kernels = block_kernels(work);
+  if (kernels == nullptr || kernels->multiply_columns == nullptr) return false;
+  const FloatRows x = float_rows(work);
+  const auto group = std::max(static_cast<size_t>(work.w.quantization().group_size), kCodeBlock);
+  const size_t groups = work.columns / group;
+  const double cost_ns = 2 * work.cost_ns() / static_cast<double>(work.batches * groups);
+  parallel_ranges(static_cast<int64_t>(work.batches * groups), cost_ns,
+                  [&](int64_t from, int64_t to) {
+                    std::vector<double> sums;
+                    std::vector<double> ordered;
+                    for (auto at = static_cast<size_t>(from); at < static_cast<size_t>(to);) {
+                      const size_t batch = at / groups;
+                      const size_t first = at % groups * group;
+                      const size_t columns =
+                          std::min(static_cast<size_t>(to) - at, groups - at % groups) * group;
+                      const PackedMatrix w = work.w.at(static_cast<int64_t>(batch));
+                      sums.assign(work.rows * columns, 0.0);
+                      ordered.resize(columns);
+                      kernels->multiply_columns({.w = &w,
+                                                 .x = x.at(batch, 0),
+                                                 .x_stride = static_cast<size_t>(x.row_stride),
+                                                 .rows = work.rows,
+                                                 .first_row = 0,
+                                                 .rows_of_w = work.inner,
+                                                 .first_column = first,
+                                                 .columns = columns,
+                                                 .sums = sums.data(),
+                                                 .sums_stride = columns});
+                      for (size_t m = 0; m < work.rows; ++m) {
+                        for (size_t i = 0; i < columns; ++i) {
+                          ordered[i - i % kCodeBlock + kernels->float_order[i % kCodeBlock]] =
+                              sums[m * columns + i];
+                        }
+                        store_sums(ordered.data(), columns, work.output(batch, 0), m, first);
+                      }
+                      at += columns / group;
+                    }
+                  });
+  return true;
+}
+
+}  // namespace nybble
