@@ -177,6 +177,19 @@ def test_tiny_weights_do_not_become_huge(mode):
     assert (np.abs(decoded - 1e-40) <= 1e-40).all()
 
 
+def test_the_default_fit_does_not_matter():
+    values = mx.array(KINDS["normal"](np.random.default_rng(3), (4, 64)).astype(np.float32))
+    for mode in MODES:
+        expected = mx.quantize(values, mode=mode)
+        mx.set_default_fit("mse")
+        try:
+            parts = mx.quantize(values, mode=mode)
+        finally:
+            mx.set_default_fit("minmax")
+        for a, b in zip(parts, expected, strict=True):
+            assert_same_bits(to_numpy(a), to_numpy(b))
+
+
 def test_results_are_deferred_while_the_input_is():
     mx.random.seed(5)
     deferred = mx.quantize(mx.random.normal((4, 64)), mode="mxfp4")

@@ -1,4 +1,3 @@
-#include "nybble/ops/matmul_precision.h"
 #include "nybble/ops/quantized.h"
 
 #include <optional>
@@ -7,6 +6,7 @@
 
 #include "module.h"
 #include "nybble/ops/gather_qmm.h"
+#include "nybble/ops/matmul_precision.h"
 #include "nybble/ops/qqmm.h"
 
 namespace nybble::python {

@@ -277,7 +277,7 @@ void dequantize_float_row(const PackedMatrix& w, size_t row, To* out) {
       decode_weights(kernels, w, row, k, count, out);
     } else {
       decode_weights(kernels, w, row, k, count, strip);
-      for (size_t i = 0; i < count; ++i) out[i] = static_cast<To>(strip[i]);
+      convert_weights(strip, count, out);
     }
   }
 }

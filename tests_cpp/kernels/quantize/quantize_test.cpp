@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -250,6 +251,30 @@ TEST_P(QuantizeOnTarget, DecodesBitForBitAsTheReference) {
       }
     }
   }
+}
+
+template <class To>
+void expect_converted(const std::vector<float>& values) {
+  std::vector<To> got(values.size()), expected;
+  convert_weights(values.data(), values.size(), got.data());
+  for (const float value : values) expected.push_back(static_cast<To>(value));
+  EXPECT_TRUE(same_bits(got, expected));
+}
+
+TEST_P(QuantizeOnTarget, ConvertsBitForBitAsHalfDoes) {
+  // All float16 and bfloat16, the middles between any two, and the floats beside each.
+  std::vector<float> values;
+  for (uint32_t word = 0; word < 0x100000; ++word) {
+    for (const uint32_t low : {0x000u, 0x001u, 0xfffu}) {
+      values.push_back(std::bit_cast<float>(word << 12 | low));
+    }
+  }
+  ASSERT_EQ(values.size() % kMinGroupSize, 0u);
+  // Which of its bits a NaN keeps is not for us to say.
+  for (float& value : values) value = std::isnan(value) ? kNan : value;
+  expect_converted<float16>(values);
+  expect_converted<bfloat16>(values);
+  expect_converted<double>(values);
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, QuantizeOnTarget, test::all_targets(), test::target_name);

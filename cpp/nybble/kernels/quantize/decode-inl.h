@@ -161,6 +161,12 @@ void decode(const DecodeRun& run, To* weights) {
   }
 }
 
+template <class To>
+void narrow(const float* from, size_t count, To* to) {
+  const hn::CappedTag<float, kMinGroupSize> d;
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) store_narrow(d, hn::LoadU(d, from + i), to + i);
+}
+
 }  // namespace nybble::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

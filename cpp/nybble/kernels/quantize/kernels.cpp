@@ -19,7 +19,9 @@ const QuantizeKernels* quantize_table() {
                                            .refit = &refit,
                                            .decode_float32 = &decode<float>,
                                            .decode_float16 = &decode<float16>,
-                                           .decode_bfloat16 = &decode<bfloat16>};
+                                           .decode_bfloat16 = &decode<bfloat16>,
+                                           .narrow_float16 = &narrow<float16>,
+                                           .narrow_bfloat16 = &narrow<bfloat16>};
   return &kernels;
 }
 }  // namespace nybble::HWY_NAMESPACE

@@ -157,6 +157,16 @@ void dequantize_groups(const DequantizeTask& task, To* weights) {
   if (task.stream) hwy::FlushStream();
 }
 
+void convert_weights(const float* weights, size_t count, float16* to) {
+  quantize_kernels().narrow_float16(weights, count, to);
+}
+void convert_weights(const float* weights, size_t count, bfloat16* to) {
+  quantize_kernels().narrow_bfloat16(weights, count, to);
+}
+void convert_weights(const float* weights, size_t count, double* to) {
+  std::copy_n(weights, count, to);
+}
+
 template void quantize_groups(const QuantizeTask<float>&, const Quantization&, const GroupFit&);
 template void quantize_groups(const QuantizeTask<float16>&, const Quantization&, const GroupFit&);
 template void quantize_groups(const QuantizeTask<bfloat16>&, const Quantization&, const GroupFit&);

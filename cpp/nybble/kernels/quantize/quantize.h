@@ -59,6 +59,9 @@ struct QuantizeKernels {
   void (*decode_float32)(const DecodeRun& run, float* weights);
   void (*decode_float16)(const DecodeRun& run, float16* weights);
   void (*decode_bfloat16)(const DecodeRun& run, bfloat16* weights);
+  /// Rounds to nearest, ties to even; count is a multiple of kMinGroupSize.
+  void (*narrow_float16)(const float* weights, size_t count, float16* to);
+  void (*narrow_bfloat16)(const float* weights, size_t count, bfloat16* to);
 };
 inline constexpr size_t kPackSlack = 32;
 
@@ -95,5 +98,11 @@ struct DequantizeTask {
 /// To is float16, bfloat16, float or double.
 template <class To>
 void dequantize_groups(const DequantizeTask& task, To* weights);
+
+/// Decoded weights as they are returned: rounded to 16 bits, or exact. count is a multiple of
+/// kMinGroupSize.
+void convert_weights(const float* weights, size_t count, float16* to);
+void convert_weights(const float* weights, size_t count, bfloat16* to);
+void convert_weights(const float* weights, size_t count, double* to);
 
 }  // namespace nybble
