@@ -82,6 +82,18 @@ def test_float64_holds_the_float32():
     np.testing.assert_array_equal(np.array(wide), to_numpy(mx.dequantize(*parts)))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_result_larger_than_the_caches_is_that_of_its_parts(dtype):
+    rows = 2**18 // 4  # 32 MiB and more, even in 16 bits
+    parts = random_parts(rows, 256, 32, 3, "float32", 0)[0]
+    whole = mx.dequantize(*parts, 32, 3, dtype=getattr(mx, dtype))
+    for first in (0, rows // 2 - 5, rows - 100):
+        some = mx.dequantize(
+            *(part[first : first + 100] for part in parts), 32, 3, dtype=getattr(mx, dtype)
+        )
+        np.testing.assert_array_equal(to_numpy(whole[first : first + 100]), to_numpy(some))
+
+
 @pytest.mark.parametrize("shape", [(0, 64), (4, 0)])
 def test_empty_in_empty_out(shape):
     assert mx.dequantize(*mx.quantize(mx.zeros(shape))).shape == shape

@@ -177,6 +177,19 @@ def test_tiny_weights_do_not_become_huge(mode):
     assert (np.abs(decoded - 1e-40) <= 1e-40).all()
 
 
+def test_the_default_fit_does_not_matter():
+    values = mx.array(KINDS["normal"](np.random.default_rng(3), (4, 64)).astype(np.float32))
+    for mode in MODES:
+        expected = mx.quantize(values, mode=mode)
+        mx.set_default_fit("mse")
+        try:
+            parts = mx.quantize(values, mode=mode)
+        finally:
+            mx.set_default_fit("minmax")
+        for a, b in zip(parts, expected, strict=True):
+            assert_same_bits(to_numpy(a), to_numpy(b))
+
+
 def test_results_are_deferred_while_the_input_is():
     mx.random.seed(5)
     deferred = mx.quantize(mx.random.normal((4, 64)), mode="mxfp4")
@@ -389,6 +402,7 @@ NV = {"mode": "nvfp4"}
         (lambda: mx.quantize(W, bits=8, mode="nvfp4"), r"\[quantize\] bits=8.*bits: 4"),
         (lambda: mx.quantize(W, fit="mlx", **NV), r"fit was given, but mode \"nvfp4\""),
         (lambda: mx.quantize(W, importance=ONE, **NV), r"importance was given"),
+        (lambda: mx.quantize(W, fit="mse", importance=ONE, **NV), r"fit was given, but mode"),
         (lambda: mx.quantize(W, mode="mxfp8", global_scale=ONE), r"global_scale was given"),
         (lambda: mx.quantize(W, **NV, global_scale=mx.ones((2,))), r"shape \(2,\), expected one"),
         (lambda: mx.quantize(W, **NV, global_scale=mx.array(1)), r"dtype int32, expected float32"),

@@ -120,7 +120,7 @@ def quantized_in_model(layer, **options):
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-@pytest.mark.parametrize("fit", [None, "minmax", "mlx"])
+@pytest.mark.parametrize("fit", [None, "minmax", "mlx", "mse"])
 def test_fit_reaches_core_quantize(make, fit):
     for layer in (random_linear(), random_embedding()):
         expected = mx.quantize(layer.weight, 64, 4, fit=fit)
@@ -129,6 +129,29 @@ def test_fit_reaches_core_quantize(make, fit):
         to_numpy(mx.quantize(layer.weight, fit="minmax")[1]),
         to_numpy(mx.quantize(layer.weight, fit="mlx")[1]),
     )
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_importance_reaches_core_quantize(make):
+    for layer in (random_linear(), random_embedding()):
+        options = {"fit": "mse", "importance": mx.arange(layer.weight.shape[1])}
+        expected = mx.quantize(layer.weight, 64, 4, **options)
+        assert_same_matrix(make(layer, **options), expected)
+        plain = mx.quantize(layer.weight, 64, 4, fit="mse")
+        assert not np.array_equal(to_numpy(expected[1]), to_numpy(plain[1]))
+
+
+def test_a_predicate_gives_each_layer_its_own_importance():
+    model = nn.Sequential(random_linear(), random_linear())
+    weights = [layer.weight for layer in model.layers]
+    options = {
+        f"layers.{i}": {"fit": "mse", "importance": mx.arange(weight.shape[1]) + 5 * i}
+        for i, weight in enumerate(weights)
+    }
+    nn.quantize(model, class_predicate=lambda path, module: options[path])
+    for i, weight in enumerate(weights):
+        expected = mx.quantize(weight, 64, 4, **options[f"layers.{i}"])
+        assert_same_matrix(model.layers[i], expected)
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
@@ -483,7 +506,7 @@ class OpenRecorder(Recorder):
 )
 def test_a_layer_that_knows_only_group_size_and_bits_works(arguments, expected):
     layer = Recorder()
-    defaults = {"mode": "affine", "quantize_input": False, "fit": None}
+    defaults = {"mode": "affine", "quantize_input": False, "fit": None, "importance": None}
     nn.quantize(nn.Sequential(layer), **arguments, **defaults)
     assert layer.calls == {expected}
     layer.calls.clear()

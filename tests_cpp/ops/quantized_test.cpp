@@ -160,11 +160,11 @@ TEST(Quantize, RefusesWhatItCannotDo) {
             "Convert it first, e.g. w.astype(float32).");
   EXPECT_EQ(error_of([&] { quantize(random_array({64})); }),
             "[quantize] w of shape (64,) has 1 dimensions, expected at least 2.");
-  EXPECT_EQ(error_of([&] { quantize(w, 32, 4, "affine", std::nullopt, "mse"); }),
-            "[quantize] unknown fit \"mse\". Supported fits: \"minmax\", \"mlx\".");
+  EXPECT_EQ(error_of([&] { quantize(w, 32, 4, "affine", std::nullopt, "best"); }),
+            "[quantize] unknown fit \"best\". Supported fits: \"minmax\", \"mlx\", \"mse\".");
   EXPECT_EQ(error_of([&] { quantize(w, 32, 4, "affine", std::nullopt, std::nullopt, w); }),
             "[quantize] importance was given, but fit=\"minmax\" weighs all columns alike. "
-            "Leave it out.");
+            "Leave it out, or use fit=\"mse\".");
   EXPECT_EQ(error_of([&] { quantize(w, 32, 4, "affine", w); }),
             "[quantize] global_scale was given, but mode \"affine\" has none. Leave it out.");
 }
@@ -177,8 +177,9 @@ TEST(DefaultFit, IsUsedWhereNoneIsGiven) {
   EXPECT_EQ(set_default_fit("minmax"), "mlx");
   expect_same(by_default.scales, Parts(quantize(w, {}, {}, "affine", {}, "mlx")).scales);
   EXPECT_NE(floats(by_default.scales), floats(Parts(quantize(w)).scales));
-  EXPECT_EQ(error_of([] { set_default_fit("best"); }),
-            "[set_default_fit] unknown fit \"best\". Supported fits: \"minmax\", \"mlx\".");
+  EXPECT_EQ(
+      error_of([] { set_default_fit("best"); }),
+      "[set_default_fit] unknown fit \"best\". Supported fits: \"minmax\", \"mlx\", \"mse\".");
 }
 
 TEST(Dequantize, RoundsOnceToFloatAndOnceMore) {

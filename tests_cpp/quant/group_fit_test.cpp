@@ -23,7 +23,7 @@ Fitted fit(std::string_view name, const std::vector<float>& weights, int bits,
            Dtype stored = Dtype::kFloat32) {
   const GroupFit& method = find_fit("test", name);
   const int max_code = (1 << bits) - 1;
-  const ScaleBias chosen = method.choose(weights, max_code, stored);
+  const ScaleBias chosen = method.choose({weights, max_code, stored});
   std::vector<uint8_t> codes(weights.size());
   method.encode(weights, chosen, max_code, codes.data());
   return {chosen, {codes.begin(), codes.end()}};
@@ -37,10 +37,11 @@ std::vector<float> count_up(int count) {
 
 TEST(GroupFit, AnUnknownNameIsAnErrorThatListsTheFits) {
   try {
-    find_fit("op", "mse");
+    find_fit("op", "best");
     FAIL();
   } catch (const std::invalid_argument& error) {
-    EXPECT_STREQ(error.what(), "[op] unknown fit \"mse\". Supported fits: \"minmax\", \"mlx\".");
+    EXPECT_STREQ(error.what(),
+                 "[op] unknown fit \"best\". Supported fits: \"minmax\", \"mlx\", \"mse\".");
   }
   EXPECT_EQ(group_fits().front().name, "minmax");
 }
@@ -141,6 +142,101 @@ TEST(MlxFit, NanDoesNotCountAndInfinityGivesNoScale) {
   const Fitted fitted = fit("mlx", {0.0f, kInfinity}, 4);
   EXPECT_TRUE(std::isnan(fitted.chosen.scale));
   EXPECT_EQ(fitted.codes, (std::vector<int>{0, 0}));
+}
+
+double squared_error(const Fitted& fitted, const std::vector<float>& weights,
+                     const std::vector<float>& importance = {}) {
+  double sum = 0.0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const double error =
+        double{fitted.chosen.scale} * fitted.codes[i] + double{fitted.chosen.bias} - weights[i];
+    sum += error * error * (importance.empty() ? 1.0 : double{importance[i]});
+  }
+  return sum;
+}
+
+TEST(MseFit, ClipsAnOutlierThatCostsTheOthersTooMuch) {
+  // 62 weights at the whole numbers 0..3, one at 4.4: with a scale of 1 its error is the only one.
+  std::vector<float> weights;
+  for (int i = 0; i < 62; ++i) weights.push_back(static_cast<float>(i % 4));
+  weights.push_back(4.4f);
+  const Fitted fitted = fit("mse", weights, 2);
+  EXPECT_LT(squared_error(fitted, weights), 1.4 * 1.4);
+  EXPECT_LT(squared_error(fitted, weights),
+            0.5 * squared_error(fit("minmax", weights, 2), weights));
+}
+
+TEST(MseFit, TwoValuesNeedNoSearch) {
+  const Fitted fitted = fit("mse", {-1.0f, 3.0f, 3.0f, -1.0f}, 1);
+  EXPECT_EQ(fitted.chosen.scale, 4.0f);
+  EXPECT_EQ(fitted.chosen.bias, -1.0f);
+  EXPECT_EQ(fitted.codes, (std::vector<int>{0, 1, 1, 0}));
+}
+
+TEST(MseFit, OneBitIsTheMeansOfTheHalves) {
+  // The best two levels for these are the means of the lower and of the upper three.
+  const std::vector<float> weights = {0.0f, 1.0f, 2.0f, 10.0f, 11.0f, 12.0f};
+  const Fitted fitted = fit("mse", weights, 1);
+  EXPECT_NEAR(fitted.chosen.bias, 1.0f, 1e-5f);
+  EXPECT_NEAR(fitted.chosen.scale, 10.0f, 1e-5f);
+}
+
+TEST(MseFit, ScaleAndBiasAreOfTheStoredDtype) {
+  std::vector<float> weights;
+  for (int i = 0; i < 64; ++i) weights.push_back(100.0f + std::sin(static_cast<float>(i * i)));
+  for (const Dtype stored : {Dtype::kFloat16, Dtype::kBfloat16}) {
+    for (const int bits : {2, 4, 8}) {
+      const ScaleBias chosen = fit("mse", weights, bits, stored).chosen;
+      const int kept = stored == Dtype::kFloat16 ? 11 : 8;
+      for (const float value : {chosen.scale, chosen.bias}) {
+        int exponent = 0;
+        const float mantissa = std::ldexp(std::frexp(value, &exponent), kept);
+        EXPECT_EQ(mantissa, std::rint(mantissa)) << "bits=" << bits;
+      }
+    }
+  }
+}
+
+TEST(MseFit, AConstantGroupIsExact) {
+  for (const float value : {3.0f, -0.1f, 0.0f, kLargest}) {
+    const Fitted fitted = fit("mse", {value, value, value}, 4);
+    EXPECT_EQ(fitted.chosen.scale, 0.0f);
+    EXPECT_EQ(fitted.chosen.bias, value);
+    EXPECT_EQ(fitted.codes, (std::vector<int>{0, 0, 0}));
+  }
+}
+
+TEST(MseFit, TheWholeRangeOfFloatsIsNoOverflow) {
+  for (const int bits : {1, 4, 8}) {
+    const std::vector<float> weights = {-kLargest, 0.0f, 1.0f, kLargest};
+    const Fitted fitted = fit("mse", weights, bits);
+    EXPECT_TRUE(std::isfinite(fitted.chosen.scale));
+    EXPECT_TRUE(std::isfinite(fitted.chosen.bias));
+    EXPECT_LE(squared_error(fitted, weights), squared_error(fit("minmax", weights, bits), weights));
+  }
+}
+
+TEST(MseFit, ImportanceMovesTheLine) {
+  const std::vector<float> weights = {0.0f, 0.4f, 1.0f, 1.3f, 2.0f, 3.0f};
+  const std::vector<float> importance = {1.0f, 50.0f, 1.0f, 50.0f, 1.0f, 1.0f};
+  const GroupFit& method = find_fit("test", "mse");
+  Fitted weighted{method.choose({weights, 3, Dtype::kFloat32, importance}), {}};
+  std::vector<uint8_t> codes(weights.size());
+  method.encode(weights, weighted.chosen, 3, codes.data());
+  weighted.codes.assign(codes.begin(), codes.end());
+  EXPECT_LT(squared_error(weighted, weights, importance),
+            0.5 * squared_error(fit("mse", weights, 2), weights, importance));
+}
+
+TEST(MseFit, WithNanOrInfinityItIsMinmax) {
+  for (const float special : {kNan, kInfinity, -kInfinity}) {
+    const std::vector<float> weights = {0.0f, 0.4f, special, 1.3f, 2.0f, 3.0f};
+    const Fitted fitted = fit("mse", weights, 2);
+    const Fitted minmax = fit("minmax", weights, 2);
+    EXPECT_EQ(fitted.chosen.scale, minmax.chosen.scale);
+    EXPECT_EQ(fitted.chosen.bias, minmax.chosen.bias);
+    EXPECT_EQ(fitted.codes, minmax.codes);
+  }
 }
 
 }  // namespace

@@ -27,6 +27,13 @@ inline std::vector<Quantization> all_quantizations() {
   return all;
 }
 
+/// Those whose codes are integers.
+inline std::vector<Quantization> quantizations_with_biases() {
+  std::vector<Quantization> all = all_quantizations();
+  std::erase_if(all, [](const Quantization& q) { return !q.format->has_biases(); });
+  return all;
+}
+
 /// Uses an instruction set for as long as it lives.
 class UseTarget {
  public:

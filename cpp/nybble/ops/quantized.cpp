@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <memory>
 #include <type_traits>
 
 #include "nybble/base/thread_pool.h"
+#include "nybble/kernels/quantize/quantize.h"
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/lines.h"
 #include "nybble/ops/op.h"
@@ -20,8 +22,14 @@ namespace nybble {
 namespace {
 
 // Guesses for the split over threads (3 GHz).
-constexpr double kQuantizeNanoseconds = 5.0;    // a weight
-constexpr double kDequantizeNanoseconds = 0.5;  // a weight
+constexpr double kQuantizeNanoseconds = 0.4;       // a weight
+constexpr double kSearchNanoseconds = 50.0;        // a weight, fit="mse"
+constexpr double kQuantizeFloatNanoseconds = 5.0;  // a weight, codes that are floats
+constexpr double kDequantizeNanoseconds = 0.3;     // a weight
+
+// From this size on, dequantized weights are written around the caches, of which they would leave
+// nothing that is of use to anybody.
+constexpr int64_t kStreamedBytes = int64_t{32} << 20;
 
 std::atomic<const GroupFit*> default_group_fit{nullptr};
 
@@ -47,9 +55,9 @@ const GroupFit* checked_fit(const QuantFormat& format, std::optional<std::string
          "\" has one way to choose its scales. Leave it out.");
   }
   const GroupFit& found = fit ? find_fit(kOp, *fit) : current_fit();
-  if (importance) {
+  if (importance && !found.takes_importance) {
     fail(kOp, "importance was given, but fit=\"", found.name,
-         "\" weighs all columns alike. Leave it out.");
+         "\" weighs all columns alike. Leave it out, or use fit=\"mse\".");
   }
   return &found;
 }
@@ -71,6 +79,31 @@ void check_weights(const array& w, const Quantization& quantization) {
        ". Group sizes that fit: ", fitting.empty() ? "none" : fitting, ".");
 }
 
+/// importance as dense float32, of which every value is finite and not negative.
+array checked_importance(const array& importance, const array& w) {
+  constexpr std::string_view kOp = "quantize";
+  if (is_complex(importance.dtype())) {
+    fail(kOp, "importance has dtype ", importance.dtype(), ", expected a real one.");
+  }
+  if (importance.shape() != Shape{w.shape(-1)}) {
+    fail(kOp, "importance has shape ", importance.shape(), ", but w of shape ", w.shape(),
+         " has rows of ", w.shape(-1), " weights. Expected one value for each column: shape ",
+         Shape{w.shape(-1)}, ".");
+  }
+  const array converted = astype(importance, Dtype::kFloat32);
+  array dense(converted.shape(), Dtype::kFloat32);
+  if (dense.size() == 0) return dense;
+  converted.eval();
+  float* to = dense.mutable_data<float>();
+  for (int64_t k = 0; k < dense.size(); ++k) {
+    to[k] = converted.data<float>()[k * converted.strides()[0]];
+    if (to[k] >= 0.0f && std::isfinite(to[k])) continue;
+    fail(kOp, "importance of column ", k, " is ", to[k],
+         ". Expected finite values that are not negative.");
+  }
+  return dense;
+}
+
 /// What quantize returns, in order: codes, scales and, in some formats, biases.
 std::vector<std::pair<Shape, Dtype>> quantized_parts(const array& w,
                                                      const Quantization& quantization) {
@@ -84,55 +117,114 @@ std::vector<std::pair<Shape, Dtype>> quantized_parts(const array& w,
   return {{codes, Dtype::kUint32}, {scales, w.dtype()}, {scales, w.dtype()}};
 }
 
-/// Calls encode(weights, count of weights, first word, first group) for runs of groups of w.
-/// Groups are independent and fill whole words, so that they can be split over threads even within
-/// a row.
+/// How the groups of a matrix are quantized.
+struct Fitting {
+  Quantization quantization;
+  const GroupFit* fit;              // of formats with biases
+  std::optional<array> importance;  // float32 [K], dense
+};
+
+/// Adjacent groups within a row of w.
+template <class T>
+struct GroupRun {
+  const T* weights;
+  ptrdiff_t step;  // from weight to weight
+  int64_t groups;
+  int64_t first;         // group, numbered through w
+  int64_t first_column;  // of the row
+};
+
+/// Calls encode(GroupRun) for all groups of w. Groups are independent and fill whole words, so that
+/// they can be split over threads even within a row.
 template <class T, class Encode>
-void for_groups(const array& w, const Quantization& quantization, Encode&& encode) {
+void for_group_runs(const array& w, int64_t group_size, double weight_ns, Encode&& encode) {
   const Lines rows(w.shape(), w.strides(), w.ndim() - 1);
   const T* weights = w.data<T>();
-  const int64_t group_size = quantization.group_size;
-  const int64_t group_words = quantization.row_words(group_size);
   const int64_t row_groups = rows.length() / group_size;
-  const double cost_ns = kQuantizeNanoseconds * static_cast<double>(group_size);
+  const double cost_ns = weight_ns * static_cast<double>(group_size);
   parallel_ranges(rows.count() * row_groups, cost_ns, [&](int64_t first, int64_t last) {
     for (int64_t group = first; group < last;) {
       const int64_t row = group / row_groups;
-      const int64_t in_row = group % row_groups;
-      const int64_t count = std::min(last - group, row_groups - in_row);
-      encode(weights + rows.offset(row) + in_row * group_size * rows.step(), rows.step(),
-             static_cast<size_t>(count * group_size), group * group_words, group);
+      const int64_t column = group % row_groups * group_size;
+      const int64_t count = std::min(last - group, row_groups - group % row_groups);
+      encode(GroupRun<T>{.weights = weights + rows.offset(row) + column * rows.step(),
+                         .step = rows.step(),
+                         .groups = count,
+                         .first = group,
+                         .first_column = column});
       group += count;
     }
   });
 }
 
-/// How the groups of a matrix are quantized.
-struct Fitting {
-  Quantization quantization;
-  const GroupFit* fit;  // of formats with biases
-};
+/// Groups of a strided row, copied together in batches.
+template <class T>
+void quantize_strided(QuantizeTask<T> task, int64_t step, const Fitting& fitting) {
+  constexpr size_t kCopied = 8 * kMaxGroupSize;
+  T copies[kCopied];
+  const Quantization& quantization = fitting.quantization;
+  const auto size = static_cast<size_t>(quantization.group_size);
+  const auto words = static_cast<size_t>(quantization.row_words(quantization.group_size));
+  const T* weights = task.weights;
+  task.weights = copies;
+  for (size_t left = task.groups; left > 0; left -= task.groups) {
+    task.groups = std::min(left, kCopied / size);
+    for (size_t i = 0; i < task.groups * size; ++i, weights += step) copies[i] = *weights;
+    quantize_groups(task, quantization, *fitting.fit);
+    if (task.importance != nullptr) task.importance += task.groups * size;
+    task.codes += task.groups * words;
+    task.scales += task.groups;
+    task.biases += task.groups;
+  }
+}
+
+/// Formats with biases.
+template <class T>
+void quantize_affine(const array& w, const Fitting& fitting, RowOf<uint32_t, T> to) {
+  const Quantization& quantization = fitting.quantization;
+  const int64_t group_words = quantization.row_words(quantization.group_size);
+  const float* importance = fitting.importance ? fitting.importance->data<float>() : nullptr;
+  const double weight_ns =
+      fitting.fit->kind == FitKind::kMse ? kSearchNanoseconds : kQuantizeNanoseconds;
+  for_group_runs<T>(w, quantization.group_size, weight_ns, [&](const GroupRun<T>& run) {
+    const QuantizeTask<T> task{
+        .weights = run.weights,
+        .groups = static_cast<size_t>(run.groups),
+        .importance = importance == nullptr ? nullptr : importance + run.first_column,
+        .codes = to.codes + run.first * group_words,
+        .scales = to.scales + run.first,
+        .biases = to.biases + run.first};
+    if (run.step == 1) {
+      quantize_groups(task, quantization, *fitting.fit);
+    } else {
+      quantize_strided(task, run.step, fitting);
+    }
+  });
+}
+
+/// Formats whose codes are floats.
+template <class T>
+void quantize_floats(const array& w, const Quantization& quantization, GlobalScale global,
+                     RowOf<uint32_t, uint8_t> to) {
+  const int64_t group_size = quantization.group_size;
+  const int64_t group_words = quantization.row_words(group_size);
+  for_group_runs<T>(w, group_size, kQuantizeFloatNanoseconds, [&](const GroupRun<T>& run) {
+    quantize_float_row(run.weights, run.step, static_cast<size_t>(run.groups * group_size),
+                       quantization, global, to.codes + run.first * group_words,
+                       to.scales + run.first);
+  });
+}
 
 template <class T>
-void quantize_groups(const array& w, const Fitting& fitting, const GlobalScale& global,
-                     const std::vector<std::shared_ptr<Buffer>>& to) {
+void quantize_all(const array& w, const Fitting& fitting, GlobalScale global,
+                  const std::vector<std::shared_ptr<Buffer>>& to) {
   auto* codes = static_cast<uint32_t*>(to[0]->data());
-  if (to.size() == 2) {
+  if (!fitting.quantization.format->has_biases()) {
     auto* scales = static_cast<uint8_t*>(to[1]->data());
-    for_groups<T>(w, fitting.quantization,
-                  [&](const T* weights, ptrdiff_t step, size_t count, int64_t word, int64_t group) {
-                    quantize_float_row(weights, step, count, fitting.quantization, global,
-                                       codes + word, scales + group);
-                  });
-    return;
+    return quantize_floats<T>(w, fitting.quantization, global, {codes, scales, nullptr});
   }
-  auto* scales = static_cast<T*>(to[1]->data());
-  auto* biases = static_cast<T*>(to[2]->data());
-  for_groups<T>(w, fitting.quantization,
-                [&](const T* weights, ptrdiff_t step, size_t count, int64_t word, int64_t group) {
-                  quantize_row(weights, step, count, fitting.quantization, *fitting.fit,
-                               {codes + word, scales + group, biases + group});
-                });
+  quantize_affine<T>(w, fitting,
+                     {codes, static_cast<T*>(to[1]->data()), static_cast<T*>(to[2]->data())});
 }
 
 /// inputs: w and, if there is one, the global scale.
@@ -150,29 +242,59 @@ std::vector<std::shared_ptr<Buffer>> quantize_now(const std::vector<array>& inpu
       inputs.size() > 1 ? GlobalScale(*inputs[1].data<float>()) : GlobalScale();
   visit_dtype(w.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if constexpr (kIsWeight<T>) quantize_groups<T>(w, fitting, global, buffers);
+    if constexpr (kIsWeight<T>) quantize_all<T>(w, fitting, global, buffers);
   });
   return buffers;
 }
 
+/// One row of a format with biases.
+template <class To>
+void dequantize_affine_row(const PackedMatrix& w, const Quantization& quantization, int64_t row,
+                           bool stream, To* out) {
+  const auto at = [row](const void* from, Dtype dtype, ptrdiff_t stride) {
+    return static_cast<const std::byte*>(from) +
+           row * stride * static_cast<ptrdiff_t>(size_bytes(dtype));
+  };
+  dequantize_groups({.codes = w.codes + row * w.codes_stride,
+                     .groups = w.columns / w.group_size,
+                     .quantization = quantization,
+                     .scales = at(w.scales, w.scales_dtype, w.scales_stride),
+                     .scales_dtype = w.scales_dtype,
+                     .biases = at(w.biases, w.biases_dtype, w.biases_stride),
+                     .biases_dtype = w.biases_dtype,
+                     .stream = stream},
+                    out);
+}
+
+/// One row of a format whose codes are floats.
+template <class To>
+void dequantize_float_row(const PackedMatrix& w, size_t row, To* out) {
+  const StripKernels& kernels = strip_kernels();
+  float strip[kStripLength];
+  for (size_t k = 0; k < w.columns; k += kStripLength, out += kStripLength) {
+    const size_t count = std::min(kStripLength, w.columns - k);
+    if constexpr (std::is_same_v<To, float>) {
+      decode_weights(kernels, w, row, k, count, out);
+    } else {
+      decode_weights(kernels, w, row, k, count, strip);
+      convert_weights(strip, count, out);
+    }
+  }
+}
+
 /// Rows `first` to `last` - 1 of the matrices, numbered through the batch, as To.
 template <class To>
-void dequantize_rows(const QuantizedMatrix& matrices, int64_t first, int64_t last, To* out) {
-  const StripKernels& kernels = strip_kernels();
-  const auto columns = static_cast<size_t>(matrices.columns());
-  float strip[kStripLength];
+void dequantize_rows(const QuantizedMatrix& matrices, int64_t first, int64_t last, bool stream,
+                     To* out) {
+  const Quantization& quantization = matrices.quantization();
   for (int64_t row = first; row < last; ++row) {
     const PackedMatrix w = matrices.at(row / matrices.rows());
-    const auto row_of_w = static_cast<size_t>(row % matrices.rows());
-    To* to = out + static_cast<size_t>(row) * columns;
-    for (size_t k = 0; k < columns; k += kStripLength) {
-      const size_t count = std::min(kStripLength, columns - k);
-      if constexpr (std::is_same_v<To, float>) {
-        decode_weights(kernels, w, row_of_w, k, count, to + k);
-      } else {
-        decode_weights(kernels, w, row_of_w, k, count, strip);
-        for (size_t i = 0; i < count; ++i) to[k + i] = static_cast<To>(strip[i]);
-      }
+    const int64_t row_of_w = row % matrices.rows();
+    To* to = out + row * matrices.columns();
+    if (quantization.format->has_biases()) {
+      dequantize_affine_row(w, quantization, row_of_w, stream, to);
+    } else {
+      dequantize_float_row(w, static_cast<size_t>(row_of_w), to);
     }
   }
 }
@@ -184,12 +306,13 @@ array dequantize_all(const QuantizedMatrix& matrices, Dtype dtype) {
   array out(shape, dtype);
   if (out.size() == 0) return out;
   const double cost_ns = kDequantizeNanoseconds * static_cast<double>(matrices.columns());
+  const bool stream = out.size() * static_cast<int64_t>(out.itemsize()) >= kStreamedBytes;
   visit_dtype(dtype, [&](auto tag) {
     using To = typename decltype(tag)::type;
     if constexpr (kIsFloating<To>) {
       To* data = out.mutable_data<To>();
       parallel_ranges(out.size() / matrices.columns(), cost_ns, [&](int64_t first, int64_t last) {
-        dequantize_rows(matrices, first, last, data);
+        dequantize_rows(matrices, first, last, stream, data);
       });
     }
   });
@@ -243,15 +366,19 @@ std::vector<array> quantize(const array& w, std::optional<int> group_size, std::
   const GroupFit* group_fit = checked_fit(*quantization.format, fit, importance);
   check_weights(w, quantization);
   if (global_scale) check_global_scale(kOp, *global_scale, *quantization.format);
+  Fitting fitting{quantization, group_fit, std::nullopt};
+  if (importance) fitting.importance = checked_importance(*importance, w);
+  std::vector<array> options;
+  if (global_scale) options.push_back(*global_scale);
+  if (importance) options.push_back(*importance);
   const OpCall call{kOp,
                     {&w},
                     {{"group_size", int64_t{quantization.group_size}},
                      {"bits", int64_t{quantization.bits()}},
                      {"mode", mode},
                      {"fit", group_fit == nullptr ? std::string_view() : group_fit->name}},
-                    as_span(global_scale)};
+                    options};
   return apply_op(call, [&]() -> std::vector<array> {
-    const Fitting fitting{quantization, group_fit};
     const auto parts = quantized_parts(w, quantization);
     std::vector<array> inputs = {w};
     if (global_scale) inputs.push_back(*global_scale);

@@ -24,12 +24,14 @@ namespace nybble {
 ///            scales [..., N, K / group_size] of w's dtype,
 ///            biases [..., N, K / group_size] of w's dtype}; in modes without biases two arrays,
 ///            with uint8 scales
-/// global_scale: one float32, in mode "nvfp4" only. fit is "minmax" or "mlx"; std::nullopt means
-/// default_fit(). NaN and infinities never are an error; see quant/group_fit.h and
-/// quant/float_group.h for what becomes of them. The results are deferred while w is. Throws
-/// std::invalid_argument if w is not such an array or has fewer than 2 dimensions, if K is not a
-/// multiple of the group size, for a format or fit that does not exist, for a global_scale or fit
-/// where the mode has none, and for importance, which no fit here takes.
+/// global_scale: one float32, in mode "nvfp4" only. fit, in mode "affine" only, is "minmax", "mlx"
+/// or "mse"; std::nullopt means default_fit(). importance [K], real, finite and not negative, is
+/// how much the error of each column counts; only fit "mse" takes it. NaN and infinities in w never
+/// are an error; see quant/group_fit.h and quant/float_group.h for what becomes of them. The
+/// results are deferred while w is. Throws std::invalid_argument if w is not such an array or has
+/// fewer than 2 dimensions, if K is not a multiple of the group size, for a format or fit that does
+/// not exist, for a global_scale, fit or importance where the mode or fit has none, and for
+/// importance of another shape or with other values.
 ///
 ///   const std::vector<array> parts = quantize(w, 64, 4);
 ///   const array y = quantized_matmul(x, parts[0], parts[1], parts[2]);

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "nybble/base/error.h"
+#include "nybble/quant/mse_search.h"
 
 namespace nybble {
 namespace {
@@ -25,20 +26,6 @@ T largest_finite() {
   return largest;
 }
 
-/// value, not negative, rounded to the dtype; the largest finite value if it overflows.
-float round_scale(double value, Dtype dtype) {
-  const auto narrow = static_cast<float>(std::min(value, double{largest_finite<float>()}));
-  return visit_dtype(dtype, [narrow](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (kIsFloating<T>) {
-      const auto rounded = static_cast<float>(static_cast<T>(narrow));
-      return std::isfinite(rounded) ? rounded : static_cast<float>(largest_finite<T>());
-    } else {
-      return narrow;
-    }
-  });
-}
-
 /// The whole number nearest to value, ties to even, limited to 0..max_code; 0 for NaN.
 uint8_t nearest_code(double value, int max_code) {
   // Adding 1.5 * 2^52 leaves the rounded number in the low bits, without a call of rint.
@@ -51,18 +38,17 @@ uint8_t nearest_code(float value, int max_code) {
   return static_cast<uint8_t>(std::bit_cast<uint32_t>(limited + 0x1.8p23f));
 }
 
-ScaleBias choose_minmax(std::span<const float> weights, int max_code, Dtype stored) {
+ScaleBias choose_minmax(const GroupToFit& group) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   float low = kInfinity;
   float high = -kInfinity;
-  for (const float weight : weights) {
+  for (const float weight : group.weights) {
     if (!std::isfinite(weight)) continue;
     low = weight < low ? weight : low;
     high = weight > high ? weight : high;
   }
   if (low > high) return {0.0f, 0.0f};
-  const double range = static_cast<double>(high) - static_cast<double>(low);
-  return {round_scale(range / max_code, stored), low};
+  return fit_range(low, high, group.max_code, group.stored);
 }
 
 void encode_minmax(std::span<const float> weights, ScaleBias chosen, int max_code, uint8_t* codes) {
@@ -77,16 +63,49 @@ void encode_minmax(std::span<const float> weights, ScaleBias chosen, int max_cod
   }
 }
 
-ScaleBias choose_mlx(std::span<const float> weights, int max_code, Dtype) {
-  constexpr float kSmallestScale = 1e-7f;
+ScaleBias choose_mlx(const GroupToFit& group) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   // The comparisons are written so that NaN never wins and the first of two zeros stays.
   float low = kInfinity;
   float high = -kInfinity;
-  for (const float weight : weights) {
+  for (const float weight : group.weights) {
     low = weight < low ? weight : low;
     high = weight > high ? weight : high;
   }
+  return fit_mlx_range(low, high, group.max_code);
+}
+
+void encode_mlx(std::span<const float> weights, ScaleBias chosen, int max_code, uint8_t* codes) {
+  for (size_t i = 0; i < weights.size(); ++i) {
+    codes[i] = nearest_code((weights[i] - chosen.bias) / chosen.scale, max_code);
+  }
+}
+
+ScaleBias choose_mse(const GroupToFit& group) { return search_mse(group, refit_lines); }
+
+constexpr GroupFit kFits[] = {
+    {"minmax", FitKind::kMinmax, false, choose_minmax, encode_minmax},
+    {"mlx", FitKind::kMlx, false, choose_mlx, encode_mlx},
+    {"mse", FitKind::kMse, true, choose_mse, encode_minmax},
+};
+
+}  // namespace
+
+float round_scale(double scale, Dtype dtype) {
+  const auto narrow = static_cast<float>(std::min(scale, double{largest_finite<float>()}));
+  return visit_dtype(dtype, [narrow](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (kIsFloating<T>) {
+      const auto rounded = static_cast<float>(static_cast<T>(narrow));
+      return std::isfinite(rounded) ? rounded : static_cast<float>(largest_finite<T>());
+    } else {
+      return narrow;
+    }
+  });
+}
+
+ScaleBias fit_mlx_range(float low, float high, int max_code) {
+  constexpr float kSmallestScale = 1e-7f;
   const float step = (high - low) / static_cast<float>(max_code);
   const float scale = step < kSmallestScale ? kSmallestScale : step;
   if (max_code == 1) return {scale, low};
@@ -98,19 +117,6 @@ ScaleBias choose_mlx(std::span<const float> weights, int max_code, Dtype) {
   if (steps == 0.0f) return {signed_scale, 0.0f};
   return {edge / steps, edge};
 }
-
-void encode_mlx(std::span<const float> weights, ScaleBias chosen, int max_code, uint8_t* codes) {
-  for (size_t i = 0; i < weights.size(); ++i) {
-    codes[i] = nearest_code((weights[i] - chosen.bias) / chosen.scale, max_code);
-  }
-}
-
-constexpr GroupFit kFits[] = {
-    {"minmax", choose_minmax, encode_minmax},
-    {"mlx", choose_mlx, encode_mlx},
-};
-
-}  // namespace
 
 std::span<const GroupFit> group_fits() { return kFits; }
 

@@ -37,7 +37,8 @@ std::vector<double> exact_row(const ReferenceProduct& product, const Quantizatio
 
 template <class T>
 void quantize_row(const T* weights, ptrdiff_t stride, size_t columns,
-                  const Quantization& quantization, const GroupFit& fit, RowOf<uint32_t, T> row) {
+                  const Quantization& quantization, const GroupFit& fit, RowOf<uint32_t, T> row,
+                  const float* importance) {
   constexpr Dtype kStored = std::is_same_v<T, float16>    ? Dtype::kFloat16
                             : std::is_same_v<T, bfloat16> ? Dtype::kBfloat16
                                                           : Dtype::kFloat32;
@@ -50,7 +51,9 @@ void quantize_row(const T* weights, ptrdiff_t stride, size_t columns,
       weights += stride;
     }
     const std::span<const float> values(group.data(), group_size);
-    const ScaleBias chosen = fit.choose(values, quantization.max_code(), kStored);
+    GroupToFit to_fit{values, quantization.max_code(), kStored};
+    if (importance != nullptr) to_fit.importance = {importance + g * group_size, group_size};
+    const ScaleBias chosen = fit.choose(to_fit);
     fit.encode(values, chosen, quantization.max_code(), codes.data());
     pack_codes(codes.data(), group_size, quantization.bits(),
                row.codes + g * group_words(quantization));
@@ -100,11 +103,11 @@ void multiply_columns(const ReferenceProduct& product, const Quantization& quant
 }
 
 template void quantize_row(const float*, ptrdiff_t, size_t, const Quantization&, const GroupFit&,
-                           RowOf<uint32_t, float>);
+                           RowOf<uint32_t, float>, const float*);
 template void quantize_row(const float16*, ptrdiff_t, size_t, const Quantization&, const GroupFit&,
-                           RowOf<uint32_t, float16>);
+                           RowOf<uint32_t, float16>, const float*);
 template void quantize_row(const bfloat16*, ptrdiff_t, size_t, const Quantization&, const GroupFit&,
-                           RowOf<uint32_t, bfloat16>);
+                           RowOf<uint32_t, bfloat16>, const float*);
 template void dequantize_row(RowOf<const uint32_t, const float>, size_t, const Quantization&,
                              float*);
 template void dequantize_row(RowOf<const uint32_t, const float16>, size_t, const Quantization&,

@@ -34,10 +34,11 @@ inline float decode_weight(float value, float scale, float bias) {
 
 /// Quantizes a row of `columns` weights, the i-th at weights[i * stride]. T is float16, bfloat16 or
 /// float. columns is a multiple of the group size; quantization is a format with biases (the
-/// others: float_group.h).
+/// others: float_group.h). importance has one value for each column, or is nullptr; see GroupToFit.
 template <class T>
 void quantize_row(const T* weights, ptrdiff_t stride, size_t columns,
-                  const Quantization& quantization, const GroupFit& fit, RowOf<uint32_t, T> row);
+                  const Quantization& quantization, const GroupFit& fit, RowOf<uint32_t, T> row,
+                  const float* importance = nullptr);
 
 /// Writes `columns` weights as float32. T as above; biases null for formats without.
 template <class T>

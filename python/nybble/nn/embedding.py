@@ -55,6 +55,7 @@ class Embedding(Module):
         quantize_input: bool = False,
         *,
         fit: str | None = None,
+        importance: mx.array | None = None,
     ) -> QuantizedEmbedding:
         """A quantized copy of the layer.
 
@@ -64,6 +65,7 @@ class Embedding(Module):
             mode: see :func:`nybble.core.quantize`.
             quantize_input: must be False: the input is indices.
             fit: see :func:`nybble.core.quantize`.
+            importance: see :func:`nybble.core.quantize`.
 
         Raises:
             ValueError: ``quantize_input`` is true, or the weight cannot be quantized so.
@@ -73,4 +75,6 @@ class Embedding(Module):
                 f"[{type(self).__name__}.to_quantized] quantize_input=True is impossible, as the "
                 "input is indices. Leave embeddings out with a class_predicate."
             )
-        return QuantizedEmbedding.from_embedding(self, group_size, bits, mode, fit=fit)
+        return QuantizedEmbedding.from_embedding(
+            self, group_size, bits, mode, fit=fit, importance=importance
+        )

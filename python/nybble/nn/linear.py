@@ -80,6 +80,7 @@ class Linear(Module):
         quantize_input: bool = False,
         *,
         fit: str | None = None,
+        importance: mx.array | None = None,
     ) -> QuantizedLinear:
         """A quantized copy of the layer.
 
@@ -89,6 +90,7 @@ class Linear(Module):
             mode: see :func:`nybble.core.quantize`.
             quantize_input: must be False: no layer quantizes its input.
             fit: see :func:`nybble.core.quantize`.
+            importance: see :func:`nybble.core.quantize`.
 
         Raises:
             ValueError: ``quantize_input`` is true, or the weight cannot be quantized so.
@@ -98,4 +100,6 @@ class Linear(Module):
                 f"[{type(self).__name__}.to_quantized] quantize_input=True is not supported; "
                 "quantize_input=False quantizes the weight alone."
             )
-        return QuantizedLinear.from_linear(self, group_size, bits, mode, fit=fit)
+        return QuantizedLinear.from_linear(
+            self, group_size, bits, mode, fit=fit, importance=importance
+        )

@@ -16,7 +16,7 @@ ClassPredicate = Callable[[str, Module], "bool | dict[str, Any] | None"]
 
 # `quantize` passes these on only where they differ, so that a layer whose `to_quantized` knows
 # nothing but group_size and bits works.
-_OPTIONAL_DEFAULTS = {"mode": "affine", "quantize_input": False, "fit": None}
+_OPTIONAL_DEFAULTS = {"mode": "affine", "quantize_input": False, "fit": None, "importance": None}
 
 
 def quantize(
@@ -28,6 +28,7 @@ def quantize(
     mode: str = "affine",
     quantize_input: bool = False,
     fit: str | None = None,
+    importance: mx.array | None = None,
 ) -> None:
     """Replace the leaf modules of a model by their ``to_quantized(...)``, in place.
 
@@ -42,9 +43,12 @@ def quantize(
         mode: see :func:`nybble.core.quantize`.
         quantize_input: also quantize what goes into the layers, where they can do that.
         fit: see :func:`nybble.core.quantize`.
+        importance: see :func:`nybble.core.quantize`; for all layers, which then have rows of the
+            same length. A predicate can give each layer its own.
 
-    ``mode``, ``quantize_input`` and ``fit`` are passed to ``to_quantized`` only when they differ
-    from their defaults, so a layer may define just ``to_quantized(group_size, bits)``.
+    ``mode``, ``quantize_input``, ``fit`` and ``importance`` are passed to ``to_quantized`` only
+    when they differ from their defaults, so a layer may define just
+    ``to_quantized(group_size, bits)``.
 
     Raises:
         ValueError: a layer cannot be quantized so, has no ``to_quantized``, or the predicate
@@ -63,7 +67,12 @@ def quantize(
     """
     if not isinstance(model, Module):
         raise TypeError(f"[nn.quantize] model is a {type(model).__name__}, expected a Module.")
-    options = {"mode": mode, "quantize_input": quantize_input, "fit": fit}
+    options = {
+        "mode": mode,
+        "quantize_input": quantize_input,
+        "fit": fit,
+        "importance": importance,
+    }
     default_arguments = {"group_size": group_size, "bits": bits, **options}
 
     def replacement(path: str, module: Module) -> Module:
@@ -95,7 +104,9 @@ def _quantized(path: str, module: Module, arguments: Any) -> Module:
     needed = {
         name: value
         for name, value in arguments.items()
-        if name not in _OPTIONAL_DEFAULTS or value != _OPTIONAL_DEFAULTS[name]
+        if name not in _OPTIONAL_DEFAULTS
+        or isinstance(value, mx.array)  # == would compare its elements
+        or value != _OPTIONAL_DEFAULTS[name]
     }
     try:
         layer = module.to_quantized(**needed)
@@ -125,10 +136,10 @@ class _QuantizedModule(Module):
         self.bits = default_bits if bits is None else bits
         self.mode = mode
 
-    def _set_matrix(self, weight: mx.array, fit: str | None) -> None:
+    def _set_matrix(self, weight: mx.array, fit: str | None, importance: mx.array | None) -> None:
         """Quantize a ``[rows, columns]`` matrix and keep the result."""
         self.weight, self.scales, *biases = mx.quantize(
-            weight, self.group_size, self.bits, self.mode, fit=fit
+            weight, self.group_size, self.bits, self.mode, fit=fit, importance=importance
         )
         self.biases = biases[0] if biases else None
 
@@ -168,6 +179,7 @@ class QuantizedLinear(_QuantizedModule):
         bits: see :func:`nybble.core.quantize`; None means the default of ``mode``.
         mode: see :func:`nybble.core.quantize`.
         fit: see :func:`nybble.core.quantize`.
+        importance: see :func:`nybble.core.quantize`.
 
     Raises:
         ValueError: such a matrix cannot be quantized so, or ``mode`` is unknown.
@@ -194,9 +206,11 @@ class QuantizedLinear(_QuantizedModule):
         mode: str = "affine",
         *,
         fit: str | None = None,
+        importance: mx.array | None = None,
     ) -> None:
         super().__init__(group_size, bits, mode)
-        self._set_matrix(uniform_weight(type(self).__name__, output_dims, input_dims), fit)
+        weight = uniform_weight(type(self).__name__, output_dims, input_dims)
+        self._set_matrix(weight, fit, importance)
         if bias:
             self.bias = mx.zeros((output_dims,))
 
@@ -220,6 +234,7 @@ class QuantizedLinear(_QuantizedModule):
         mode: str = "affine",
         *,
         fit: str | None = None,
+        importance: mx.array | None = None,
     ) -> Self:
         """Quantize a layer with a ``weight`` and possibly a ``bias``, which is shared, not copied.
 
@@ -227,7 +242,7 @@ class QuantizedLinear(_QuantizedModule):
         """
         output_dims, input_dims = linear_layer.weight.shape
         layer = cls(input_dims, output_dims, False, group_size, bits, mode)
-        layer._set_matrix(linear_layer.weight, fit)
+        layer._set_matrix(linear_layer.weight, fit, importance)
         if "bias" in linear_layer:
             layer.bias = linear_layer.bias
         return layer
@@ -249,6 +264,7 @@ class QuantizedEmbedding(_QuantizedModule):
         bits: see :func:`nybble.core.quantize`; None means the default of ``mode``.
         mode: see :func:`nybble.core.quantize`.
         fit: see :func:`nybble.core.quantize`.
+        importance: see :func:`nybble.core.quantize`.
 
     Raises:
         ValueError: such a matrix cannot be quantized so, or ``mode`` is unknown.
@@ -271,9 +287,11 @@ class QuantizedEmbedding(_QuantizedModule):
         mode: str = "affine",
         *,
         fit: str | None = None,
+        importance: mx.array | None = None,
     ) -> None:
         super().__init__(group_size, bits, mode)
-        self._set_matrix(normal_weight(type(self).__name__, num_embeddings, dims), fit)
+        weight = normal_weight(type(self).__name__, num_embeddings, dims)
+        self._set_matrix(weight, fit, importance)
         self.num_embeddings = num_embeddings
         self.dims = dims
 
@@ -302,6 +320,7 @@ class QuantizedEmbedding(_QuantizedModule):
         mode: str = "affine",
         *,
         fit: str | None = None,
+        importance: mx.array | None = None,
     ) -> Self:
         """Quantize a layer with a ``weight``.
 
@@ -309,5 +328,5 @@ class QuantizedEmbedding(_QuantizedModule):
         """
         num_embeddings, dims = embedding_layer.weight.shape
         layer = cls(num_embeddings, dims, group_size, bits, mode)
-        layer._set_matrix(embedding_layer.weight, fit)
+        layer._set_matrix(embedding_layer.weight, fit, importance)
         return layer
