@@ -61,8 +61,8 @@ class PreparedRows {
 
   void split() {
     const auto group = static_cast<size_t>(work_.w.quantization().group_size);
-    const bool pairs = group > kCodeBlock ||
-                       (kernels_->pairs_keep_groups && work_.inner % (2 * kCodeBlock) == 0);
+    const bool pairs =
+        group > kCodeBlock || (kernels_->pairs_keep_groups && work_.inner % (2 * kCodeBlock) == 0);
     const size_t piece = pairs ? 2 * kCodeBlock : kCodeBlock;
     layout_ = {.planes = plane_count(work_.x.dtype()),
                .piece = piece,

@@ -201,7 +201,7 @@ struct CodecKernels {
   void (*unpack_floats)(const TilePanel& panel);
   /// Planes may have pieces of 64 columns even where groups are smaller.
   bool pairs_keep_groups;
-  size_t run_quads;  // of bytes whose products by 127 fit 16 bits; 0 if not even one does
+  size_t run_quads;            // of bytes whose products by 127 fit 16 bits; 0 if not even one does
   const uint8_t* byte_order;   // [32]: the place within a block of the code in byte i
   const uint8_t* pair_order;   // [64]: likewise in two blocks, which planes of 64 columns go by
   const uint8_t* float_order;  // [32]: the place within a block of float i

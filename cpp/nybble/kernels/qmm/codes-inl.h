@@ -300,15 +300,17 @@ struct E4m3Codes {
   static constexpr BlockOrder kOrder = natural_order();
 };
 
-/// Which of two scales of a pair of blocks a 32-bit lane of sums belongs to, if each block has its own.
+/// Which of two scales of a pair of blocks a 32-bit lane of sums belongs to, if each block has its
+/// own.
 enum class PairScales {
-  kMixed,      // sums of both blocks share lanes
+  kMixed,       // sums of both blocks share lanes
   kLaneHalves,  // lanes 0 to 3 are the first block's, 4 to 7 the second's
-  kLanePairs,  // 0 and 1 of every four the first's
-  kAlternate,  // even lanes the first's
+  kLanePairs,   // 0 and 1 of every four the first's
+  kAlternate,   // even lanes the first's
 };
 
-/// Two blocks at once, in an order of their own: fewer instructions where one block does not fill a load.
+/// Two blocks at once, in an order of their own: fewer instructions where one block does not fill a
+/// load.
 using PairOrder = std::array<uint8_t, 2 * kBlock>;
 
 template <class Codec>

@@ -230,8 +230,8 @@ class FloatsProduct {
 
   template <size_t kX, size_t kChains>
   HWY_INLINE void multiply_block(const uint8_t* codes, const uint8_t* end,
-                                 const BlockScales& scales, const float* x,
-                                 size_t x_stride, FloatsVector (*chains)[kChains]) {
+                                 const BlockScales& scales, const float* x, size_t x_stride,
+                                 FloatsVector (*chains)[kChains]) {
     const FloatsTag d;
     FloatsVector weights[kFloatVectors];
     hwy::Prefetch(codes + kPrefetchBytes);

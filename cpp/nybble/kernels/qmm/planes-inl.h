@@ -113,43 +113,35 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
                                 size_t count, DoubleSums* sums) {
   constexpr size_t kBlockBytes = 4 * Codec::kBits;
   constexpr size_t kPlaneBytes = kBlocks * kPlanes * kBlock;
-  // Two sums by turns: each adds up to 32 pieces before it goes to the doubles.
-  constexpr size_t kTurns = 2;
-  static_assert(kMaxScales <= 32 * kTurns);
-  FloatsVector sum[kX][kTurns];
+  // Pieces that are added in float before they go to the doubles.
+  constexpr size_t kRun = 32;
   const int8_t* x[kX];
 #pragma GCC unroll 4
-  for (size_t i = 0; i < kX; ++i) {
-    x[i] = planes[i];
-    sum[i][0] = sum[i][1] = hn::Zero(FloatsTag());
-  }
-  const auto multiply_next = [&](size_t piece, size_t turn) HWY_ATTR {
-    hwy::Prefetch(codes + kPrefetchBytes);
-    CodesVector bytes[kBlocks * kBlockVectors];
-    if constexpr (kBlocks == 2) {
-      CodePair<Codec>::load(codes, end, bytes);
-    } else {
-      Codec::load(codes, end, bytes);
-    }
-    codes += kBlocks * kBlockBytes;
+  for (size_t i = 0; i < kX; ++i) x[i] = planes[i];
+  for (size_t first = 0; first < count; first += kRun) {
+    const size_t last = HWY_MIN(first + kRun, count);
+    FloatsVector sum[kX];
 #pragma GCC unroll 4
-    for (size_t i = 0; i < kX; ++i) {
-      const auto products = multiply_piece<Codec, kPlanes, kBlocks>(bytes, x[i]);
-      const auto scale = piece_scales<Codec, kBlocks, kEntries>(scales[i] + piece * kEntries);
-      sum[i][turn] = hn::MulAdd(products, scale, sum[i][turn]);
-      x[i] += kPlaneBytes;
-    }
-  };
-  size_t piece = 0;
-  for (; piece + kTurns <= count; piece += kTurns) {
-    multiply_next(piece, 0);
-    multiply_next(piece + 1, 1);
-  }
-  if (piece < count) multiply_next(piece, 0);
+    for (size_t i = 0; i < kX; ++i) sum[i] = hn::Zero(FloatsTag());
+    for (size_t piece = first; piece < last; ++piece) {
+      hwy::Prefetch(codes + kPrefetchBytes);
+      CodesVector bytes[kBlocks * kBlockVectors];
+      if constexpr (kBlocks == 2) {
+        CodePair<Codec>::load(codes, end, bytes);
+      } else {
+        Codec::load(codes, end, bytes);
+      }
+      codes += kBlocks * kBlockBytes;
 #pragma GCC unroll 4
-  for (size_t i = 0; i < kX; ++i) {
-    sums[i].add(sum[i][0]);
-    sums[i].add(sum[i][1]);
+      for (size_t i = 0; i < kX; ++i) {
+        const auto products = multiply_piece<Codec, kPlanes, kBlocks>(bytes, x[i]);
+        const auto scale = piece_scales<Codec, kBlocks, kEntries>(scales[i] + piece * kEntries);
+        sum[i] = hn::MulAdd(products, scale, sum[i]);
+        x[i] += kPlaneBytes;
+      }
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < kX; ++i) sums[i].add(sum[i]);
   }
 }
 
@@ -215,8 +207,8 @@ class PlanesProduct {
                               x.sums + first * kEntries, count * kEntries, scaled_[i]));
     }
     multiply_pieces<Codec, kPlanes, kBlocks, kEntries, kX>(codes + first * kPieceBytes,
-                                                          codes + w_.columns * Codec::kBits / 8,
-                                                          planes, scaled_, count, sums);
+                                                           codes + w_.columns * Codec::kBits / 8,
+                                                           planes, scaled_, count, sums);
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) {
       task_.sums[(m + i) * task_.sums_stride + n] += sums[i].total();

@@ -55,8 +55,8 @@ inline void widen_e8m0(const void* from, ptrdiff_t first, size_t count, float fa
 
 #if HWY_TARGET <= HWY_AVX2 || HWY_ARCH_ARM_A64
 
-/// A byte in the upper half of 16 bits, shifted down by one and without the copy of its sign, is a float16 of
-/// 2^-8 times the value; only NaN has to be put right.
+/// A byte in the upper half of 16 bits, shifted down by one and without the copy of its sign, is a
+/// float16 of 2^-8 times the value; only NaN has to be put right.
 inline void widen_e4m3(const void* from, ptrdiff_t first, size_t count, float factor, float* to) {
   const hn::CappedTag<float, 8> d;
   const hn::Rebind<int16_t, decltype(d)> d16;
