@@ -52,47 +52,32 @@ constexpr BlockOrder float_order() {
   return order;
 }
 
-/// Scales and biases of up to kMaxScales groups, and what the four vectors of bytes need of them.
+/// What makes weights of the codes of one group, or of the two of a block: one scale for each of
+/// the vectors of bytes, since byte j of a lane is 256^j too large.
 template <class Codec>
-struct FloatScales {
-  alignas(64) float scales[3][kMaxScales];
-  alignas(64) float biases[kMaxScales];
-
-  void load(const GroupScales& from, size_t row, size_t first_group, size_t count) {
-    from.load(row, first_group, count, 1, Codec::kZero, Codec::kStep, scales[0], biases);
-    const FloatsTag d;
-    for (size_t i = 0; i < count; i += kFloatsLanes) {
-      const auto scale = hn::Load(d, scales[0] + i);
-      if constexpr (kHasBytes<Codec>) {
-        hn::Store(hn::Mul(scale, hn::Set(d, 0x1p-8f)), d, scales[1] + i);
-        hn::Store(hn::Mul(scale, hn::Set(d, 0x1p-16f)), d, scales[2] + i);
-      } else {
-        hn::Store(hn::Mul(scale, hn::Set(d, 0x1p8f)), d, scales[0] + i);
-      }
-    }
-  }
-};
-
-/// Those of one group, or of the two of a block.
 struct BlockScales {
   FloatsVector scale[3];
   FloatsVector bias;
 
-  template <bool kHalves, class Codec>
-  static HWY_INLINE BlockScales at(const FloatScales<Codec>& from, size_t group) {
+  template <bool kHalves>
+  static HWY_INLINE BlockScales of(const float* scales, const float* biases) {
+    const FloatsTag d;
     BlockScales block;
-    block.scale[0] = spread<kHalves>(from.scales[0] + group);
+    block.scale[0] = spread<kHalves>(scales);
     if constexpr (kHasBytes<Codec>) {
-      block.scale[1] = spread<kHalves>(from.scales[1] + group);
-      block.scale[2] = spread<kHalves>(from.scales[2] + group);
-      block.bias = spread<kHalves>(from.biases + group);
+      block.scale[1] = hn::Mul(block.scale[0], hn::Set(d, 0x1p-8f));
+      block.scale[2] = hn::Mul(block.scale[0], hn::Set(d, 0x1p-16f));
+      block.bias = spread<kHalves>(biases);
+    } else {
+      block.scale[0] = hn::Mul(block.scale[0], hn::Set(d, 0x1p8f));
     }
     return block;
   }
 };
 
 /// The weights of a block of bytes: scale * code + bias.
-HWY_INLINE void weights_of_bytes(const CodesVector* codes, const BlockScales& scales,
+template <class Codec>
+HWY_INLINE void weights_of_bytes(const CodesVector* codes, const BlockScales<Codec>& scales,
                                  FloatsVector* weights) {
   const FloatsTag d;
   const hn::Repartition<int32_t, CodesTag> di;
@@ -111,10 +96,31 @@ HWY_INLINE void weights_of_bytes(const CodesVector* codes, const BlockScales& sc
   }
 }
 
+/// code - zero of a block of bytes, 256^j too large in vector j of four but the last; zeros has the
+/// same.
+HWY_INLINE void centered_bytes(const CodesVector* codes, const FloatsVector* zeros,
+                               FloatsVector* values) {
+  const FloatsTag d;
+  const hn::Repartition<int32_t, CodesTag> di;
+  const hn::Repartition<uint32_t, CodesTag> du;
+#pragma GCC unroll 2
+  for (size_t v = 0; v < kBlockVectors; ++v, values += 4) {
+    const auto words = hn::BitCast(du, codes[v]);
+    const auto byte0 = hn::BitCast(di, hn::And(words, hn::Set(du, 0xffu)));
+    const auto byte1 = hn::BitCast(di, hn::And(words, hn::Set(du, 0xff00u)));
+    const auto byte2 = hn::BitCast(di, hn::And(words, hn::Set(du, 0xff0000u)));
+    const auto byte3 = hn::BitCast(di, hn::ShiftRight<24>(words));
+    values[0] = hn::Sub(hn::ConvertTo(d, byte0), zeros[0]);
+    values[1] = hn::Sub(hn::ConvertTo(d, byte1), zeros[1]);
+    values[2] = hn::Sub(hn::ConvertTo(d, byte2), zeros[2]);
+    values[3] = hn::Sub(hn::ConvertTo(d, byte3), zeros[0]);
+  }
+}
+
 /// The weights of a block of e4m3. A byte in the upper half of 16 bits, shifted down by one and
 /// without the copy of its sign, is a float16 of 2^-8 times the value; only NaN has to be put
 /// right.
-HWY_INLINE void weights_of_e4m3(const uint8_t* from, const BlockScales& scales,
+HWY_INLINE void weights_of_e4m3(const uint8_t* from, const BlockScales<E4m3Codes>& scales,
                                 FloatsVector* weights) {
   const FloatsTag d;
   const CodesTag d8;
@@ -145,8 +151,8 @@ HWY_INLINE void weights_of_e4m3(const uint8_t* from, const BlockScales& scales,
 
 /// The weights of the block at `from`, a vector for each kFloatsLanes of float_order.
 template <class Codec>
-HWY_INLINE void load_weights(const uint8_t* from, const uint8_t* end, const BlockScales& scales,
-                             FloatsVector* weights) {
+HWY_INLINE void load_weights(const uint8_t* from, const uint8_t* end,
+                             const BlockScales<Codec>& scales, FloatsVector* weights) {
   if constexpr (kHasBytes<Codec>) {
     CodesVector codes[kBlockVectors];
     Codec::load(from, end, codes);
@@ -171,7 +177,8 @@ class FloatsProduct {
     for (size_t n = 0; n < task_.rows_of_w; ++n) {
       for (size_t group = 0; group < groups; group += kMaxScales) {
         const size_t count = HWY_MIN(kMaxScales, groups - group);
-        scales_.load(group_scales_, task_.first_row + n, first_group + group, count);
+        group_scales_.load(task_.first_row + n, first_group + group, count, 1, Codec::kZero,
+                           Codec::kStep, scales_, biases_);
         size_t m = 0;
         for (; m + 4 <= task_.rows; m += 4) add_groups<4>(n, m, first_group + group, count);
         for (; m < task_.rows; ++m) add_groups<1>(n, m, first_group + group, count);
@@ -210,7 +217,8 @@ class FloatsProduct {
         for (size_t c = 0; c < kChains; ++c) chains[i][c] = hn::Zero(FloatsTag());
       }
       for (size_t b = first; b < last;) {
-        const auto scales = BlockScales::at<kHalves>(scales_, kHalves ? 2 * b : b / group_blocks);
+        const size_t at = kHalves ? 2 * b : b / group_blocks;
+        const auto scales = BlockScales<Codec>::template of<kHalves>(scales_ + at, biases_ + at);
         const size_t group_end = kHalves ? b + 1 : b + group_blocks;
         for (; b < group_end; ++b, codes += kBlockBytes, x += kBlock) {
           multiply_block<kX, kChains>(codes, end, scales, x, x_stride, chains);
@@ -230,7 +238,7 @@ class FloatsProduct {
 
   template <size_t kX, size_t kChains>
   HWY_INLINE void multiply_block(const uint8_t* codes, const uint8_t* end,
-                                 const BlockScales& scales, const float* x, size_t x_stride,
+                                 const BlockScales<Codec>& scales, const float* x, size_t x_stride,
                                  FloatsVector (*chains)[kChains]) {
     const FloatsTag d;
     FloatsVector weights[kFloatVectors];
@@ -250,7 +258,8 @@ class FloatsProduct {
   const PackedMatrix& w_;
   GroupScales group_scales_;
   size_t group_blocks_;
-  FloatScales<Codec> scales_;
+  alignas(64) float scales_[kMaxScales];
+  alignas(64) float biases_[kMaxScales];
 };
 
 template <class Codec>

@@ -145,15 +145,23 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
   }
 }
 
-/// scaled = scales * x_scales, sum += biases . x_sums, over whole vectors.
+/// scaled = scales * x_scales; returns biases . x_sums. Few of them one by one: vectors would have
+/// to wait for numbers that were just stored alone.
 HWY_INLINE FloatsVector join_scales(const float* scales, const float* biases, const float* x_scales,
                                     const float* x_sums, size_t count, float* scaled) {
-  const FloatsTag df;
-  auto sum = hn::Zero(df);
-  // Rows of x and of scales are padded with zeros.
-  for (size_t i = 0; i < count; i += hn::Lanes(df)) {
-    hn::Store(hn::Mul(hn::Load(df, scales + i), hn::LoadU(df, x_scales + i)), df, scaled + i);
-    sum = hn::MulAdd(hn::Load(df, biases + i), hn::LoadU(df, x_sums + i), sum);
+  const FloatsTag d;
+  if (count < kFloatsLanes) {
+    float sum = 0.0f;
+    for (size_t i = 0; i < count; ++i) {
+      scaled[i] = scales[i] * x_scales[i];
+      sum += biases[i] * x_sums[i];
+    }
+    return hn::IfThenElseZero(hn::FirstN(d, 1), hn::Set(d, sum));
+  }
+  auto sum = hn::Zero(d);
+  for (size_t i = 0; i < count; i += kFloatsLanes) {
+    hn::Store(hn::Mul(hn::Load(d, scales + i), hn::LoadU(d, x_scales + i)), d, scaled + i);
+    sum = hn::MulAdd(hn::Load(d, biases + i), hn::LoadU(d, x_sums + i), sum);
   }
   return sum;
 }

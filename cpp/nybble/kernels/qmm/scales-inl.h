@@ -27,13 +27,17 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr size_t kMaxScales = 64;
 inline constexpr size_t kScalesPadding = 16;
 
+/// Of a row with `available` values from `first` on, which may be read though only `count` are
+/// wanted.
 template <class T>
-void widen_scales(const void* from, ptrdiff_t first, size_t count, float* to) {
+void widen_scales(const void* from, ptrdiff_t first, size_t count, size_t available, float* to) {
   const hn::CappedTag<float, 8> d;
+  const size_t lanes = hn::Lanes(d);
   const T* values = static_cast<const T*>(from) + first;
   size_t i = 0;
-  for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d))
+  for (; i < count && i + lanes <= available; i += lanes) {
     hn::StoreU(load_wide(d, values + i), d, to + i);
+  }
   for (; i < count; ++i) to[i] = static_cast<float>(values[i]);
 }
 
@@ -85,6 +89,14 @@ inline void widen_e4m3(const void* from, ptrdiff_t first, size_t count, float fa
 
 #endif
 
+/// The codes next to the weight 0, of whole vectors of scales and biases: 0 .. largest, 0 for NaN.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V zero_codes(D d, V scale, V bias, float largest) {
+  const auto zero = hn::Round(hn::Div(hn::Neg(bias), scale));
+  const auto in_range = hn::Min(zero, hn::Set(d, largest));
+  return hn::IfThenElseZero(hn::Gt(zero, hn::Zero(d)), in_range);
+}
+
 /// What turns the codes of one matrix into weights: w = scale * (code value) + bias. Made once for
 /// a product, so that the inner loops do not ask for dtypes.
 class GroupScales {
@@ -106,12 +118,13 @@ class GroupScales {
     const auto line = static_cast<ptrdiff_t>(row);
     const auto group = static_cast<ptrdiff_t>(first);
     prefetch(line + kPrefetchRows, group);
-    load_scales(line * w_.scales_stride + group, count, scales);
+    const size_t available = w_.columns / w_.group_size - first;
+    load_scales(line * w_.scales_stride + group, count, available, scales);
     if (step != 1.0f) {
       for (size_t i = 0; i < count; ++i) scales[i] *= step;
     }
     if (w_.biases != nullptr) {
-      biases_(w_.biases, line * w_.biases_stride + group, count, biases);
+      biases_(w_.biases, line * w_.biases_stride + group, count, available, biases);
     } else {
       for (size_t i = 0; i < count; ++i) biases[i] = -zero * scales[i];
     }
@@ -119,11 +132,15 @@ class GroupScales {
       repeat(count, repeats, scales);
       repeat(count, repeats, biases);
     }
-    for (size_t i = count * repeats; i % kScalesPadding != 0; ++i) scales[i] = biases[i] = 0.0f;
+    // To whole vectors, unless there is not even one.
+    size_t i = count * repeats;
+    if (i < hn::MaxLanes(hn::CappedTag<float, 8>())) return;
+    for (; i % kScalesPadding != 0; ++i) scales[i] = biases[i] = 0.0f;
   }
 
  private:
-  using WidenFunction = void (*)(const void* from, ptrdiff_t first, size_t count, float* to);
+  using WidenFunction = void (*)(const void* from, ptrdiff_t first, size_t count, size_t available,
+                                 float* to);
   static constexpr ptrdiff_t kPrefetchRows = 4;
 
   static WidenFunction widen_function(Dtype dtype) {
@@ -143,10 +160,10 @@ class GroupScales {
                   (row * w_.biases_stride + group) * bias_bytes_);
   }
 
-  void load_scales(ptrdiff_t first, size_t count, float* to) const {
+  void load_scales(ptrdiff_t first, size_t count, size_t available, float* to) const {
     switch (w_.scale_kind) {
       case ScaleKind::kFloatWithBias:
-        return scales_(w_.scales, first, count, to);
+        return scales_(w_.scales, first, count, available, to);
       case ScaleKind::kE8m0:
         return widen_e8m0(w_.scales, first, count, w_.global_scale, to);
       case ScaleKind::kE4m3:
