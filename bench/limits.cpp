@@ -1,10 +1,11 @@
 // What the machine can do: limits N prints, as JSON, for N threads
 //   read_bytes_per_second  best of five sums of a 1 GiB buffer
 //   fma_flops_per_second   float32 multiply-adds on registers, best of five
-//   fork_join_seconds      an empty parallel_for on the awake pool, median
+//   fork_join_seconds      a parallel_for that all threads take part in, awake, median
 // The threads are those of nybble's pool, the instruction set is the best that the CPU has.
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -51,8 +52,10 @@ uint64_t sum_words(const uint64_t* words, size_t count) {
 double multiply_add(size_t steps, float factor, float* sink) {
   const hn::ScalableTag<float> d;
   const auto f = hn::Set(d, factor);
-  auto a0 = f, a1 = f, a2 = f, a3 = f, a4 = f, a5 = f, a6 = f, a7 = f, a8 = f, a9 = f, a10 = f,
-       a11 = f;
+  // Different numbers: the compiler would make one chain of twelve equal ones.
+  const auto first = [&](float number) HWY_ATTR { return hn::Set(d, number * factor); };
+  auto a0 = first(0), a1 = first(1), a2 = first(2), a3 = first(3), a4 = first(4), a5 = first(5),
+       a6 = first(6), a7 = first(7), a8 = first(8), a9 = first(9), a10 = first(10), a11 = first(11);
   for (size_t i = 0; i < steps; ++i) {
     a0 = hn::MulAdd(a0, f, f), a1 = hn::MulAdd(a1, f, f), a2 = hn::MulAdd(a2, f, f);
     a3 = hn::MulAdd(a3, f, f), a4 = hn::MulAdd(a4, f, f), a5 = hn::MulAdd(a5, f, f);
@@ -87,6 +90,7 @@ constexpr size_t kSteps = size_t{1} << 22;       // of multiply_add: some tens o
 constexpr double kLong = 1e9;                    // a cost in ns for which the pool uses all threads
 constexpr int kRepeats = 5;
 constexpr int kForks = 2000;
+constexpr int kMostSpins = 1 << 14;  // should a thread not come
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -134,10 +138,14 @@ double fma_flops_per_second(size_t threads) {
 
 double fork_join_seconds(size_t threads) {
   std::vector<double> times(kForks);
-  std::vector<size_t> done(threads * 32);  // 256 bytes apart
   for (double& time : times) {
+    std::atomic<size_t> arrived = 0;
     const auto start = Clock::now();
-    parallel_for(threads, kLong, [&](size_t task, size_t) { ++done[task * 32]; });
+    // A task ends when all have begun, on a thread each: the caller alone would be done sooner.
+    parallel_for(threads, kLong, [&](size_t, size_t) {
+      arrived.fetch_add(1);
+      for (int spin = 0; spin < kMostSpins && arrived.load() < threads; ++spin) hwy::Pause();
+    });
     time = seconds_since(start);
   }
   std::nth_element(times.begin(), times.begin() + kForks / 2, times.end());

@@ -17,7 +17,7 @@ try:
     import nybble.core as mx
 
     from . import docs, libraries, machine, plot, report, results
-    from .case import STANDARD, Case, Plan, Unavailable
+    from .case import STANDARD, Case, Plan, UnavailableError
     from .cases import all_cases
     from .runner import Effort, run
 except ModuleNotFoundError as error:
@@ -30,9 +30,8 @@ QUICK, FULL = Effort(2, 0.1, 2), Effort(3, 0.4, 3)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="./dev bench", description=(__doc__ or "").partition("\n")[0]
-    )
+    description = (__doc__ or "").partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="./dev bench", description=description)
     add = parser.add_argument
     add("--quick", action="store_true", help="under 2 minutes: fewer samples, little of slow peers")
     add("--only", metavar="PATTERN", help='cases so named, e.g. "M=1 *"; or that contain the text')
@@ -126,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             plot.draw(found, options.plot)
         if options.docs:
             docs.write(found, ROOT / "docs")
-    except (OSError, RuntimeError, ValueError, Unavailable) as error:
+    except (OSError, RuntimeError, ValueError, UnavailableError) as error:
         console.print(f"bench: {error}", markup=False)
         return 2
     return 1 if any(result.wrong for result in found.results) else 0

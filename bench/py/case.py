@@ -9,7 +9,7 @@ from .targets import Target
 Call = Callable[[], object]
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """A function, mode or package that a case needs is not there; the text says which."""
 
 
@@ -26,6 +26,10 @@ class Contestant:
     error: Callable[[int, object], float]
     inner: int = 1  # calls to a sample, where one is too short for the clock
     within: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+# By library; or why one takes no part.
+Contestants = dict[str, Contestant | UnavailableError]
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Case:
-    """`make` builds the contestants, ours under the name "nybble"; it may raise Unavailable."""
+    """`make` builds the contestants, ours under the name "nybble"; or raises UnavailableError."""
 
     name: str
     section: str
-    make: Callable[[Plan], dict[str, Contestant | Unavailable]]
+    make: Callable[[Plan], Contestants]
     bytes: int = 0  # moved by the definition of the work: weights read, or input and output
     flops: int = 0
     items: int = 0

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 import nybble.core as mx
 
-from .case import STANDARD, Case, Contestant, Plan, Unavailable
+from .case import STANDARD, Case, Contestant, Contestants, Plan, UnavailableError
 from .libraries import MLX, ROUNDING, evaluated, find, ours, theirs, to_float64
 from .matrices import Format, Matrix, make_matrices
 from .product import arguments
@@ -50,25 +50,25 @@ def random_weights(rows: int, columns: int) -> list[Weights]:
     return [random.standard_normal((rows, columns), np.float32) for _ in range(WHOLE_MATRICES)]
 
 
-def make_quantize(plan: Plan) -> dict[str, Contestant | Unavailable]:
+def make_quantize(plan: Plan) -> Contestants:
     weights = random_weights(plan.sizes.outputs, plan.sizes.inputs)
-    found: dict[str, Contestant | Unavailable] = {
+    found: Contestants = {
         OURS: quantizer(mx, ours, weights, nearest_code(weights, 0.5), fit="minmax")
     }
     try:
         # Its zero is exact, for which the other end of a group may be up to half a step further.
         found[MLX] = quantizer(find("mlx.core"), theirs, weights, nearest_code(weights, 1.0))
-    except Unavailable as error:
+    except UnavailableError as error:
         found[MLX] = error
     return found
 
 
-def make_fit(plan: Plan) -> dict[str, Contestant | Unavailable]:
+def make_fit(plan: Plan) -> Contestants:
     weights = random_weights(plan.sizes.fit_rows, plan.sizes.inputs)
     try:
         mx.eval(mx.quantize(mx.ones((1, 64)), fit="mse"))
     except ValueError:
-        raise Unavailable('nybble has no fit="mse" yet') from None
+        raise UnavailableError('nybble has no fit="mse" yet') from None
     check = less_error_than_minmax(weights)
     return {OURS: quantizer(mx, ours, weights, check, fit="mse")}
 
@@ -92,7 +92,7 @@ def as_matrix(parts: Any) -> Matrix:
     return Matrix(FORMAT, codes, scales, biases)
 
 
-def checked_rows(weights: Weights) -> npt.NDArray[np.int64]:
+def checked_rows(weights: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return np.unique(np.linspace(0, len(weights) - 1, CHECKED).astype(np.int64))
 
 
@@ -125,7 +125,7 @@ def less_error_than_minmax(weights: list[Weights]) -> Check:
     return error
 
 
-def make_dequantize(plan: Plan) -> dict[str, Contestant | Unavailable]:
+def make_dequantize(plan: Plan) -> Contestants:
     shape = plan.sizes.outputs, plan.sizes.inputs
     matrices = make_matrices(FORMAT, shape, WHOLE_MATRICES)
 
@@ -151,9 +151,9 @@ def make_dequantize(plan: Plan) -> dict[str, Contestant | Unavailable]:
         return Contestant(calls, error(rounding))
 
     # Ours rounds once. MLX rounds the product and the sum.
-    found: dict[str, Contestant | Unavailable] = {OURS: contestant(mx, ours, 0.0)}
+    found: Contestants = {OURS: contestant(mx, ours, 0.0)}
     try:
         found[MLX] = contestant(find("mlx.core"), theirs, 2 * ROUNDING["float32"])
-    except Unavailable as error_:
+    except UnavailableError as error_:
         found[MLX] = error_
     return found

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 import nybble.core as mx
 
-from .case import STANDARD, Case, Contestant, Plan, Unavailable
+from .case import STANDARD, Case, Contestant, Contestants, Plan
 from .libraries import NUMPY, ROUNDING, need, ours, to_float64
 from .matrices import Format, make_matrices, make_matrix, rounded
 from .product import CHECKED, CONTRACT, Check, Product, arguments, options
@@ -33,7 +33,7 @@ def dense_case(
     )
 
 
-def make_dense(dtype: str, peers: Sequence[str], plan: Plan) -> dict[str, Contestant | Unavailable]:
+def make_dense(dtype: str, peers: Sequence[str], plan: Plan) -> Contestants:
     n, random = plan.sizes.dense, np.random.default_rng(1)
     pairs = [
         tuple(rounded(random.standard_normal((n, n), np.float32), dtype) for _ in range(2))
@@ -50,9 +50,7 @@ def make_dense(dtype: str, peers: Sequence[str], plan: Plan) -> dict[str, Contes
     # Documented in ops/matmul.h: runs of at most 384 additions, then their sums.
     bound = (400 + n / 384) * ROUNDING["float32"]
     ours_calls = [partial(mx.matmul, ours(a, dtype), ours(b, dtype)) for a, b in pairs]
-    found: dict[str, Contestant | Unavailable] = {
-        OURS: Contestant(ours_calls, partial(check, bound))
-    }
+    found: Contestants = {OURS: Contestant(ours_calls, partial(check, bound))}
     if NUMPY in peers:
         calls = [partial(np.matmul, a, b) for a, b in pairs]
         found[NUMPY] = Contestant(calls, partial(check, n * ROUNDING["float32"]))
@@ -66,7 +64,7 @@ def gather_case(name: str, section: str, *targets: Target) -> Case:
     return Case(name, section, make_gather, flops=flops, bound="fma", targets=targets)
 
 
-def make_gather(plan: Plan) -> dict[str, Contestant | Unavailable]:
+def make_gather(plan: Plan) -> Contestants:
     need("gather_qmm")
     sizes, random = plan.sizes, np.random.default_rng(2)
     shape = sizes.experts, sizes.expert_outputs, sizes.expert_inputs
@@ -109,7 +107,7 @@ def overhead_case(name: str, section: str, *targets: Target) -> Case:
     return Case(name, section, make_overhead, targets=targets)
 
 
-def make_overhead(plan: Plan) -> dict[str, Contestant | Unavailable]:
+def make_overhead(plan: Plan) -> Contestants:
     product = Product()
     matrices = make_matrices(product.format, (32, 64), 1)
     x = np.random.default_rng(3).standard_normal((1, 64), np.float32)

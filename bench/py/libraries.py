@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 import nybble.core as mx
 
-from .case import Unavailable
+from .case import UnavailableError
 
 MLX, MLX_FLOAT32 = "MLX", "MLX float32"
 ORT_FLOAT, ORT_INT8 = "onnxruntime", "onnxruntime int8"
@@ -21,11 +21,11 @@ PACKAGES = ("numpy", "mlx", "onnxruntime")
 
 
 def find(module: str) -> Any:
-    """Imports a peer. Raises Unavailable if it is not installed."""
+    """Imports a peer. Raises UnavailableError if it is not installed."""
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise Unavailable(f"{module.partition('.')[0]} is not installed") from None
+        raise UnavailableError(f"{module.partition('.')[0]} is not installed") from None
 
 
 def versions() -> dict[str, str]:
@@ -71,24 +71,24 @@ def to_float64(result: Any) -> npt.NDArray[np.float64]:
 
 
 def need(*names: str) -> None:
-    """Raises Unavailable unless nybble.core has these functions."""
+    """Raises UnavailableError unless nybble.core has these functions."""
     for name in names:
         if not hasattr(mx, name):
-            raise Unavailable(f"nybble has no {name} yet")
+            raise UnavailableError(f"nybble has no {name} yet")
 
 
 def need_mode(mode: str) -> None:
     try:
         mx.quantization_defaults(mode)
     except ValueError:
-        raise Unavailable(f"nybble has no mode {mode} yet") from None
+        raise UnavailableError(f"nybble has no mode {mode} yet") from None
 
 
 def same_threads(count: int) -> contextlib.AbstractContextManager[Any]:
     """NumPy's and MLX's BLAS use so many threads, too."""
     mx.set_num_threads(count)
     for module in ("mlx.core", "numpy"):  # only what is loaded can be told
-        with contextlib.suppress(Unavailable):
+        with contextlib.suppress(UnavailableError):
             find(module)
     limits: contextlib.AbstractContextManager[Any] = find("threadpoolctl").threadpool_limits(count)
     return limits

@@ -21,9 +21,10 @@ def middle(bits: int) -> int:
 
 def dense(matrix: Matrix, rows: Index) -> Floats:
     """The weights of those rows as the model understands them."""
-    codes = matrix.codes(rows, slice(None)) - middle(matrix.format.bits)
-    values: Floats = codes * matrix.scales[rows, :, None].astype(np.float64)
-    return values.reshape(len(values), -1)
+    steps = matrix.codes(rows, slice(None)) - middle(matrix.format.bits)
+    values = steps.astype(np.float64) * matrix.scales[rows, :, None].astype(np.float64)
+    weights: Floats = values.reshape(len(values), -1)
+    return weights
 
 
 def make_model(matrix: Matrix, accuracy_level: int) -> Any:

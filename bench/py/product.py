@@ -12,7 +12,7 @@ import numpy.typing as npt
 import nybble.core as mx
 
 from . import onnx_model
-from .case import STANDARD, Case, Contestant, Plan, Sizes, Unavailable
+from .case import STANDARD, Case, Contestant, Contestants, Plan, Sizes, UnavailableError
 from .libraries import (
     MLX,
     MLX_FLOAT32,
@@ -43,7 +43,7 @@ CONTRACT_INT8 = 2.0**-6
 
 @dataclass(frozen=True)
 class Product:
-    """y[M, N] = x[M, K] . w^T, or x . w if `columns`: then a row of w holds one k of all outputs."""
+    """y[M, N] = x[M, K] . w^T; if `columns`, x . w, where a row of w is one k of all outputs."""
 
     m: int = 1
     dtype: str = "float32"  # of x
@@ -76,7 +76,7 @@ def case(
     )
 
 
-def make(product: Product, peers: Sequence[str], plan: Plan) -> dict[str, Contestant | Unavailable]:
+def make(product: Product, peers: Sequence[str], plan: Plan) -> Contestants:
     need_mode(product.format.mode)
     if product.precision:
         need("set_matmul_precision")
@@ -84,13 +84,13 @@ def make(product: Product, peers: Sequence[str], plan: Plan) -> dict[str, Contes
     random = np.random.default_rng(len(matrices))
     x = random.standard_normal((product.rows(plan.sizes), plan.sizes.inputs), np.float32)
     x = rounded(x, product.dtype)
-    contestants: dict[str, Contestant | Unavailable] = {OURS: make_ours(product, matrices, x)}
+    contestants: Contestants = {OURS: make_ours(product, matrices, x)}
     for peer in peers:
         if plan.quick and peer in (MLX, MLX_FLOAT32) and is_slow(product, peer):
             continue
         try:
             contestants[peer] = PEERS[peer](product, matrices, x, plan)
-        except Unavailable as error:
+        except UnavailableError as error:
             contestants[peer] = error
     return contestants
 

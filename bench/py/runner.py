@@ -4,7 +4,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from .case import Case, Contestant, Plan, Unavailable
+from .case import Case, Contestant, Plan, UnavailableError
 from .results import OURS, Result, summarize
 
 MOST_SAMPLES = 200
@@ -15,7 +15,7 @@ CHECK_SECONDS = 0.5  # for checking further matrices after the first
 
 @dataclass(frozen=True)
 class Effort:
-    """How much time a contestant gets: `rounds` turns of `seconds`, at least `least` samples each."""
+    """How long a contestant gets: `rounds` turns of `seconds`, at least `least` samples each."""
 
     rounds: int
     seconds: float
@@ -37,13 +37,13 @@ def run(case: Case, plan: Plan, effort: Effort) -> Result:
         return result
     try:
         contestants = case.make(plan)
-    except Unavailable as reason:
+    except UnavailableError as reason:
         result.notes.append(str(reason))
         return result
 
     ready, samples = {}, {}
     for name, contestant in contestants.items():
-        if isinstance(contestant, Unavailable):
+        if isinstance(contestant, UnavailableError):
             result.notes.append(f"no {name}: {contestant}")
             continue
         result.errors[name], seconds = check(contestant)
