@@ -28,7 +28,7 @@ from bench.py import (  # noqa: E402
 from bench.py.case import TINY, Case, Contestant, Plan  # noqa: E402
 
 PLAN = Plan(TINY, threads=2, quick=False)
-ONCE = runner.Effort(rounds=1, seconds=0.0, least=1)
+ONCE = runner.Effort(rounds=1, seconds=0.0, least=1, slow=1.0)
 LIMITS = results.Limits({1: 10e9, 2: 20e9}, {1: 50e9, 2: 100e9}, 1e-6, "avx2")
 ALL = cases.all_cases()
 
@@ -133,7 +133,16 @@ def test_json_comes_back_as_it_was(example_run, tmp_path):
 def test_tables_show_figures_and_notes(example_run, capsys):
     report.print_run(example_run, report.make_console(stderr=False))
     text = capsys.readouterr().out
-    for part in ("100 ns", "10 GB/s", "50%", "(1.5x)", "MISSED", "has no other yet", "2 met, 1"):
+    for part in (
+        "100 ns",
+        "10 GB/s",
+        "50%",
+        "(1.5x)",
+        "MISSED",
+        "at least 2 times as fast as NumPy",
+        "has no other yet",
+        "2 met, 1",
+    ):
         assert part in text
 
 

@@ -5,6 +5,7 @@
 """
 
 import argparse
+import dataclasses
 import fnmatch
 import functools
 import sys
@@ -26,7 +27,8 @@ except ModuleNotFoundError as error:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIMITS_PROGRAM = ROOT / "build" / "bench" / "limits"
-QUICK, FULL = Effort(2, 0.1, 2), Effort(3, 0.4, 3)
+QUICK = Effort(rounds=2, seconds=0.1, least=1, slow=1.0)
+FULL = Effort(rounds=3, seconds=0.4, least=3, slow=3.0)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -78,7 +80,8 @@ def measure(
 ) -> results.Run:
     effort = QUICK if plan.quick else FULL
     if options.repeat:
-        effort = Effort(options.repeat, effort.seconds, effort.least)
+        effort = dataclasses.replace(effort, rounds=options.repeat)
+    about = machine.describe()  # before the load is our own
     counts = {plan.threads, *(c.threads for c in cases if 0 < c.threads <= plan.threads)}
     measure_limits = functools.partial(machine.measure_limits, options.limits, counts)
     limits = measure_limits()
@@ -98,7 +101,7 @@ def measure(
         "seconds": effort.seconds,
         "only": options.only or "",
     }
-    found = results.Run(machine.describe(), libraries.versions(), settings, limits, rows)
+    found = results.Run(about, libraries.versions(), settings, limits, rows)
     judge(cases, found)
     return found
 

@@ -24,6 +24,7 @@ def describe() -> dict[str, Any]:
         "system": platform.system(),
         "python": platform.python_version(),
         "simd": mx.device_info().get("simd", ""),
+        "load": os.getloadavg()[0],
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
     }
 

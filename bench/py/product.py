@@ -151,13 +151,12 @@ def make_mlx(
     # float32: any order of K additions. With 16 bits it adds in 16 bits and has no useful bound;
     # the check only tells a product from garbage.
     relative = x.shape[1] * ROUNDING["float32"] if dtype == "float32" else 0.25
-    # A few calls are all that is made of it: two matrices do.
     calls = [
         evaluated(
             mlx,
             partial(mlx.quantized_matmul, values, *arguments(matrix, theirs), **options(product)),
         )
-        for matrix in matrices[:2]
+        for matrix in matrices
     ]
     return Contestant(calls, Check(product, matrices, x, relative))
 

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from .results import OURS, Limits, Result, Run
 
-WIDTH = 150
+WIDTH = 140
+BUSY = 0.5  # processes that want to run
 
 
 def make_console(*, stderr: bool) -> Console:
@@ -77,14 +78,25 @@ def versus(result: Result, peer: str) -> str:
 
 
 def verdict_lines(result: Result) -> list[str]:
+    """The targets, what is wrong, and the notes."""
     lines = []
     for verdict in result.verdicts:
         mark = {True: "met", False: "MISSED", None: "open"}[verdict.met]
         value = "" if verdict.value is None else f" {figure(verdict.value)}"
         lines.append(f"{mark}{value}: {verdict.text}")
-    lines += [f"{name} is WRONG: {result.errors[name]:.3g} of the error allowed"
-              for name in result.wrong]  # fmt: skip
+    for name in result.wrong:
+        lines.append(f"{name} is WRONG: {result.errors[name]:.3g} times the error allowed")
     return lines + result.notes
+
+
+def mark(result: Result) -> str:
+    """The targets in a word."""
+    if result.wrong:
+        return "WRONG"
+    if not result.verdicts:
+        return ""
+    met = [verdict.met for verdict in result.verdicts]
+    return "MISSED" if False in met else "open" if None in met else "met"
 
 
 def figure(value: float) -> str:
@@ -98,7 +110,7 @@ def row(result: Result, peers: Sequence[str], limits: Limits) -> list[str]:
     return [
         result.name,
         duration(ours.median) if ours else "-",
-        f"±{ours.spread:.0%}" if ours else "",
+        f"±{ours.spread:.0%}" if ours and ours.count > 1 else "",
         rate(result),
         share(result, limits),
         *(versus(result, peer) for peer in peers),
@@ -113,9 +125,9 @@ def terminal_table(title: str, results: Sequence[Result], limits: Limits) -> Tab
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for index, heading in enumerate((*HEADINGS, *peers)):
         table.add_column(heading, justify="right" if index else "left")
-    table.add_column("target", overflow="fold")
+    table.add_column("target")
     for result in results:
-        table.add_row(*row(result, peers, limits), "\n".join(verdict_lines(result)))
+        table.add_row(*row(result, peers, limits), mark(result))
     return table
 
 
@@ -129,13 +141,18 @@ def heading(run: Run) -> list[str]:
         f"float32 FMA {limits.fma[count] / 1e9:.0f} GFLOP/s"
         for count in sorted(limits.read)
     )
-    return [
+    lines = [
         f"{machine['processor']}, {machine['cores']} cores, {machine['simd'] or limits.simd}, "
         f"{machine['cache_bytes'] / 2**20:.0f} MiB of last-level cache; {machine['date']}.",
         f"{packages}; Python {machine['python']}; {run.settings['threads']} threads.",
         f"Limits measured in this run ({limits.simd}): {speeds}; "
         f"fork and join of {most} threads {duration(limits.fork_join)}.",
     ]
+    if machine["load"] > BUSY:
+        lines.append(
+            f"Other work was running (load {machine['load']:.1f} at the start): times are too long."
+        )
+    return lines
 
 
 def summary(run: Run) -> str:
@@ -153,6 +170,10 @@ def print_run(run: Run, console: Console) -> None:
     for title, results in sections(run):
         console.print()
         console.print(terminal_table(title, results, run.limits))
+        for result in results:
+            for line in verdict_lines(result):
+                console.print(f"  {result.name}: {line}", markup=False)
+    console.print()
     console.print(summary(run))
 
 

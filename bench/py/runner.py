@@ -10,6 +10,7 @@ from .results import OURS, Result, summarize
 MOST_SAMPLES = 200
 # A peer's threads go on spinning for a while; the next one's times shall not pay for that.
 PAUSE = 0.02
+WAKING_SECONDS = 0.002
 CHECK_SECONDS = 0.5  # for checking further matrices after the first
 
 
@@ -20,6 +21,7 @@ class Effort:
     rounds: int
     seconds: float
     least: int
+    slow: float  # a call that takes longer than so many seconds is made once only
 
 
 def run(case: Case, plan: Plan, effort: Effort) -> Result:
@@ -78,12 +80,12 @@ def take_samples(
 ) -> None:
     """`samples` holds one time for each, by which the number of further calls is chosen.
 
-    A call that fills a turn several times over keeps that one time.
+    A slow call keeps that one time.
     """
     counts = {}
     for name, contestant in contestants.items():
         one = samples[name][0] * contestant.inner
-        if one > 2 * effort.rounds * effort.seconds:
+        if one > effort.slow:
             continue
         counts[name] = min(max(effort.least, int(effort.seconds / one)), MOST_SAMPLES)
         samples[name].clear()
@@ -97,7 +99,9 @@ def one_turn(contestant: Contestant, count: int, first: int) -> list[float]:
     calls, inner = contestant.calls, contestant.inner
     times = []
     with contestant.within():
-        calls[(first - 1) % len(calls)]()  # wakes its threads
+        start = time.perf_counter()
+        while time.perf_counter() - start < WAKING_SECONDS:  # threads, and the clock of the core
+            calls[(first - 1) % len(calls)]()
         for index in range(first, first + count):
             call = calls[index % len(calls)]
             start = time.perf_counter()
