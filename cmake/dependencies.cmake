@@ -1,5 +1,6 @@
 # Third-party targets, always by these names, wherever they come from:
 #   hwy::hwy   Eigen3::Eigen   nlohmann_json::nlohmann_json   GTest::gtest_main (tests)
+#   benchmark::benchmark_main (bench)
 #
 # An installed package comes first, else FetchContent gets the commit pinned here.
 # -DNYBBLE_USE_SYSTEM_DEPS=OFF fetches all, -DFETCHCONTENT_SOURCE_DIR_<NAME>=<dir> takes a
@@ -49,6 +50,8 @@ function(nybble_add_pinned name)
   set(JSON_BuildTests OFF)
   set(JSON_Install OFF)
   set(INSTALL_GTEST OFF)
+  set(BENCHMARK_ENABLE_TESTING OFF)
+  set(BENCHMARK_ENABLE_INSTALL OFF)
   FetchContent_MakeAvailable(${name})
   # Only what our targets use gets built; EXCLUDE_FROM_ALL of FetchContent_Declare needs CMake 3.28.
   if(NOT name STREQUAL "eigen")
@@ -101,6 +104,17 @@ if(NYBBLE_BUILD_TESTS)
     nybble_declare_pinned(googletest libgtest-dev https://github.com/google/googletest.git
       f8d7d77c06936315286eb55f8de22cd23c188571 SYSTEM)  # 1.14.0
     nybble_add_pinned(googletest)
+  endif()
+endif()
+
+if(NYBBLE_BUILD_BENCH)
+  if(NYBBLE_USE_SYSTEM_DEPS)
+    find_package(benchmark 1.7 CONFIG QUIET)
+  endif()
+  if(NOT TARGET benchmark::benchmark_main)
+    nybble_declare_pinned(benchmark libbenchmark-dev https://github.com/google/benchmark.git
+      344117638c8ff7e239044fd0fa7085839fc03021 SYSTEM)  # 1.8.3
+    nybble_add_pinned(benchmark)
   endif()
 endif()
 
