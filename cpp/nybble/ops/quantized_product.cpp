@@ -1,7 +1,6 @@
 #include "nybble/ops/quantized_product.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "nybble/base/thread_pool.h"
 #include "nybble/ops/quantized_work.h"
@@ -79,7 +78,7 @@ void multiply_blocks_by_columns(const QuantizedWork& work) {
                                .rows = std::min(kQmmBlockRows, work.rows - row),
                                .first_column = column,
                                .columns = std::min(kQmmBlockColumns, work.columns - column),
-                               .run = work.y.dtype() == Dtype::kFloat32 ? kExactRun : kDenseDepth,
+                               .run = work.x.dtype() == Dtype::kFloat32 ? kExactRun : kDenseDepth,
                                .y = work.output(batch, row),
                                .scratch = static_cast<std::byte*>(scratch->data())});
   });
@@ -121,8 +120,7 @@ array multiply_quantized(const array& x, const QuantizedMatrix& w, bool transpos
                            .columns = static_cast<size_t>(columns),
                            .inner = static_cast<size_t>(x.shape(-1))};
   x3.eval();
-  static const char* e = std::getenv("NYBBLE_FEW");
-  const bool few = work.rows <= (e ? (size_t)atoi(e) : kFewRows);
+  const bool few = work.rows <= kFewRows;
   if (few && transpose) {
     multiply_few_by_rows(work);
   } else if (transpose) {

@@ -25,14 +25,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 
-/// The code that stands for about zero: subtracted from all, it leaves little for the sums of x to
-/// cancel.
-HWY_INLINE float zero_code(float scale, float bias, float largest) {
-  const float zero = -bias / scale;
-  if (!(zero > 0.0f)) return 0.0f;  // also for NaN
-  return zero < largest ? std::nearbyint(zero) : largest;
-}
-
 /// Lines of 8 16-bit numbers become columns.
 template <class V>
 HWY_INLINE void transpose_pairs(V* rows) {
@@ -89,9 +81,11 @@ HWY_INLINE void load_pairs(const uint8_t (*bytes)[kBlock], size_t half, PairsVec
   transpose_pairs(pairs);
 }
 
-/// to[places[p]][8][2] = codes - zeros; pairs lie to_stride apart.
+/// to[places[p]][8][2] = codes - zeros0, for the second half of the places zeros1; pairs lie
+/// to_stride apart.
 HWY_INLINE void store_pairs(const uint8_t (*bytes)[kBlock], const uint8_t* places,
-                            const int16_t (*zeros)[16], int16_t* to, size_t to_stride) {
+                            const int16_t* zeros0, const int16_t* zeros1, int16_t* to,
+                            size_t to_stride) {
   const hn::CappedTag<uint8_t, 16> d8;
   const hn::CappedTag<int16_t, 8> di16;
   const hn::Rebind<uint8_t, decltype(di16)> half8;
@@ -101,7 +95,7 @@ HWY_INLINE void store_pairs(const uint8_t (*bytes)[kBlock], const uint8_t* place
 #pragma GCC unroll 8
     for (size_t p = 0; p < 8; ++p) {
       const size_t place = places[8 * half + p];
-      const int16_t* zero = zeros[place / 8];
+      const int16_t* zero = place < 8 ? zeros0 : zeros1;
       const auto pair = hn::BitCast(d8, pairs[p]);
       const auto lower = hn::PromoteTo(di16, hn::LowerHalf(half8, pair));
       const auto upper = hn::PromoteTo(di16, hn::UpperHalf(half8, pair));
@@ -142,32 +136,43 @@ HWY_INLINE void store_quads(const uint8_t (*bytes)[kBlock], const uint8_t* place
   }
 }
 
-/// Half a block of 8 rows as weights less their rest: to[k][8], k lines to_stride apart.
+/// 8 codes as floats, a vector or two.
+template <class V>
+HWY_INLINE void store_scaled(V codes, const float* zeros, const float* scales, float* to) {
+  const hn::CappedTag<float, 8> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const auto scaled = [&](auto part, size_t n) HWY_ATTR {
+    const auto value = hn::ConvertTo(d, hn::PromoteTo(di, part));
+    const auto centered = hn::Sub(value, hn::Load(d, zeros + n));
+    hn::StoreU(hn::Mul(centered, hn::LoadU(d, scales + n)), d, to + n);
+  };
+  if constexpr (hn::MaxLanes(hn::CappedTag<float, 8>()) == 8) {
+    scaled(codes, 0);
+  } else {
+    const hn::Half<hn::CappedTag<uint16_t, 8>> half;
+    scaled(hn::LowerHalf(half, codes), 0);
+    scaled(hn::UpperHalf(half, codes), 4);
+  }
+}
+
+/// Half a block of 8 rows as weights less their rest: to[k][8], k lines to_stride apart. Columns of
+/// the upper half of the block have zeros1 and scales1.
 template <class Codec>
 HWY_INLINE void store_floats(const uint8_t (*bytes)[kBlock], size_t half, const float* zeros0,
                              const float* zeros1, const float* scales0, const float* scales1,
                              float* to, size_t to_stride) {
-  const hn::CappedTag<float, 8> d;
-  const hn::RebindToSigned<decltype(d)> di;
-  const hn::Rebind<uint16_t, decltype(d)> d16;
-  const hn::CappedTag<uint16_t, 8> d8x16;
+  const hn::CappedTag<uint16_t, 8> d16;
   PairsVector pairs[8];
   load_pairs(bytes, half, pairs);
-  alignas(16) uint16_t values[8];
+#pragma GCC unroll 8
   for (size_t p = 0; p < 8; ++p) {
+#pragma GCC unroll 2
     for (size_t j = 0; j < 2; ++j) {
       const auto codes =
-          j == 0 ? hn::And(pairs[p], hn::Set(d8x16, uint16_t{0xff})) : hn::ShiftRight<8>(pairs[p]);
-      hn::Store(codes, d8x16, values);
+          j == 0 ? hn::And(pairs[p], hn::Set(d16, uint16_t{0xff})) : hn::ShiftRight<8>(pairs[p]);
       const size_t k = Codec::kOrder[16 * half + 2 * p + j];
       const bool upper = k >= kBlock / 2;
-      float* at = to + k * to_stride;
-      for (size_t n = 0; n < 8; n += hn::Lanes(d)) {
-        const auto value = hn::ConvertTo(d, hn::PromoteTo(di, hn::Load(d16, values + n)));
-        const auto zero = hn::Load(d, (upper ? zeros1 : zeros0) + n);
-        const auto scale = hn::LoadU(d, (upper ? scales1 : scales0) + n);
-        hn::StoreU(hn::Mul(hn::Sub(value, zero), scale), d, at + n);
-      }
+      store_scaled(codes, upper ? zeros1 : zeros0, upper ? scales1 : scales0, to + k * to_stride);
     }
   }
 }
@@ -218,17 +223,41 @@ struct EightScales {
     const GroupScales group_scales(*panel.w);
     const size_t group = panel.w->group_size;
     const size_t groups = panel.columns / group;
+    const size_t stride = panel.tile_columns;
     alignas(64) float scales[kMaxScales];
     alignas(64) float biases[kMaxScales];
     for (size_t n = 0; n < 8; ++n) {
       group_scales.load(rows.row[n], panel.first_column / group, groups, 1, Codec::kZero,
                         Codec::kStep, scales, biases);
       for (size_t g = 0; g < groups; ++g) {
-        const float zero = with_zeros ? zero_code(scales[g], biases[g], kLargest) : 0.0f;
-        panel.scales[g * panel.tile_columns + first + n] = scales[g];
-        panel.rests[g * panel.tile_columns + first + n] = std::fma(zero, scales[g], biases[g]);
-        zeros[g][n] = zero;
+        panel.scales[g * stride + first + n] = scales[g];
+        panel.rests[g * stride + first + n] = biases[g];
       }
+    }
+    if (with_zeros) {
+      for (size_t g = 0; g < groups; ++g) {
+        find_zeros(panel.scales + g * stride + first, panel.rests + g * stride + first, zeros[g]);
+      }
+    }
+  }
+
+ private:
+  /// The codes that stand for about zero: subtracted from all, they leave little for the sums of x
+  /// to cancel.
+  static void find_zeros(const float* scales, float* rests, float* zeros) {
+    const hn::CappedTag<float, 8> d;
+    for (size_t n = 0; n < 8; n += hn::Lanes(d)) {
+      const auto scale = hn::LoadU(d, scales + n);
+      const auto bias = hn::LoadU(d, rests + n);
+      const auto zero = zero_codes(d, scale, bias, kLargest);
+      hn::Store(zero, d, zeros + n);
+#if HWY_NATIVE_FMA
+      hn::StoreU(hn::MulAdd(zero, scale, bias), d, rests + n);
+#else
+      // Two roundings would lose a rest that is the small difference of zero * scale and bias.
+      for (size_t i = n; i < n + hn::Lanes(d); ++i)
+        rests[i] = std::fma(zeros[i], scales[i], rests[i]);
+#endif
     }
   }
 };
@@ -241,17 +270,16 @@ void unpack_numbers(const TilePanel& panel) {
   for (size_t first = 0; first < panel.tile_columns; first += 8) {
     EightRows rows = EightRows::of<Codec>(panel, first);
     const EightScales<Codec> scales(panel, rows, first, true);
+    alignas(32) int16_t zeros[kMaxPanelGroups][16];
+    for (size_t g = 0; g < panel.columns / group; ++g) {
+      for (size_t i = 0; i < 16; ++i) zeros[g][i] = static_cast<int16_t>(scales.zeros[g][i / 2]);
+    }
     auto* to = static_cast<int16_t*>(panel.codes) + 2 * first;
     for (size_t k = 0; k < panel.columns; k += kBlock, to += kBlock * panel.tile_columns) {
       alignas(64) uint8_t bytes[8][kBlock];
       rows.next_block<Codec>(bytes);
-      alignas(32) int16_t zeros[2][16];
-      for (size_t half = 0; half < 2; ++half) {
-        for (size_t i = 0; i < 16; ++i) {
-          zeros[half][i] = static_cast<int16_t>(scales.zeros[(k + 16 * half) / group][i / 2]);
-        }
-      }
-      store_pairs(bytes, places, zeros, to, 2 * panel.tile_columns);
+      store_pairs(bytes, places, zeros[k / group], zeros[(k + kBlock / 2) / group], to,
+                  2 * panel.tile_columns);
     }
   }
 }

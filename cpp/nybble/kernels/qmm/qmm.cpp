@@ -55,26 +55,6 @@ struct Scratch {
 
 size_t divide_up(size_t count, size_t size) { return (count + size - 1) / size; }
 
-using FillPanels = void (*)(const QmmBlockTask& task, size_t first_k, size_t depth,
-                            const Scratch& scratch);
-
-/// Panels of w's rows: w[n, k] goes to step k, column n.
-void fill_from_rows(const QmmBlockTask& task, size_t first_k, size_t depth,
-                    const Scratch& scratch) {
-  const StripKernels& strips = *task.kernels.strip;
-  const DenseKernels<float>& dense = *task.kernels.dense;
-  for (size_t n = 0; n < task.columns; ++n) {
-    decode_weights(strips, *task.w, task.first_column + n, first_k, depth,
-                   scratch.lines + n * depth);
-  }
-  const DenseLines<float> lines{.data = scratch.lines,
-                                .line_stride = static_cast<ptrdiff_t>(depth),
-                                .depth_stride = 1,
-                                .lines = task.columns,
-                                .depth = depth};
-  dense.pack(lines, dense.tile_columns, scratch.panels);
-}
-
 /// Panels of w's columns: w[k, n] goes to step k, column n.
 void fill_from_columns(const QmmBlockTask& task, size_t first_k, size_t depth,
                        const Scratch& scratch) {
@@ -134,7 +114,7 @@ void store_block(const QmmBlockTask& task, const double* sums) {
   }
 }
 
-void multiply_block(const QmmBlockTask& task, size_t inner, FillPanels fill) {
+void multiply_block(const QmmBlockTask& task, size_t inner) {
   const DenseKernels<float>& dense = *task.kernels.dense;
   const Scratch scratch(task.scratch);
   const size_t tiles =
@@ -142,7 +122,7 @@ void multiply_block(const QmmBlockTask& task, size_t inner, FillPanels fill) {
   std::fill_n(scratch.sums, tiles * dense.tile_rows * dense.tile_columns, 0.0);
   for (size_t k = 0; k < inner; k += kDenseDepth) {
     const size_t depth = std::min(kDenseDepth, inner - k);
-    fill(task, k, depth, scratch);
+    fill_from_columns(task, k, depth, scratch);
     add_products(task, inner, k, depth, scratch);
   }
   store_block(task, scratch.sums);
@@ -214,12 +194,6 @@ void multiply_few_rows(const FewRowsTask& task) {
 
 size_t qmm_scratch_bytes() { return 2 * Scratch::kPanelBytes + Scratch::kSumsBytes; }
 
-void multiply_block_by_rows(const QmmBlockTask& task) {
-  multiply_block(task, task.w->columns, fill_from_rows);
-}
-
-void multiply_block_by_columns(const QmmBlockTask& task) {
-  multiply_block(task, task.w->rows, fill_from_columns);
-}
+void multiply_block_by_columns(const QmmBlockTask& task) { multiply_block(task, task.w->rows); }
 
 }  // namespace nybble

@@ -3,13 +3,14 @@
 // Products with a quantized matrix w for one thread, computed from its packed words:
 //   by rows      y[m,n] = sum_k x[m,k] * w[n,k]
 //   by columns   y[m,n] = sum_k x[m,k] * w[k,n]
-// with w = scale * code + bias decoded to float (one rounding), a strip at a time, in L1 or L2.
-// Codes and scales are what the format says; without biases w = scale * code.
+// with w = scale * code + bias. Codes and scales are what the format says; without biases w = scale
+// * code.
 //
-// Two ways lead to a product:
-// - Few rows of x, by rows of w: each row of w is decoded once and multiplied by all rows of x.
-// - Tiles, for the rest: a block of w is decoded into panels of the dense kernels, which multiply
-//   it by panels of x (kernels/dense/dense.h).
+// Here are the ways that every codec and instruction set has, the scalar one included: weights
+// decoded to floats (one rounding), a strip at a time, in L1 or L2. They are for few rows of x by
+// rows of w, and for tiles of many rows by columns of w. The faster ways that most codecs have are
+// in codec_kernels.h.
+//
 // Both add short runs in float and the runs in double, so that errors do not grow with K. Runs of
 // kExactRun products keep the error of y below 2^-20 * sum_k |x * w|, runs of kDenseDepth products
 // below 2^-15 of it.
@@ -91,9 +92,10 @@ void multiply_few_rows(const FewRowsTask& task);
 inline constexpr size_t kQmmBlockRows = 528;
 inline constexpr size_t kQmmBlockColumns = 64;
 
-/// Products in a run that is added up in float: 12 roundings, two of the weight and its scale and
-/// one of a product where there is no FMA are less than 2^-20 / 2^-24 = 16.
-inline constexpr size_t kExactRun = 12;
+/// Products in a run that is added up in float. Where all products are equal every addition may
+/// round the same way, by 0.36 * 2^-24 * run of the sum: 12 of the 16 that are 2^-20, with two
+/// roundings of the weight.
+inline constexpr size_t kExactRun = 32;
 
 /// A block of y: `rows` rows, and columns first_column .. first_column + columns - 1.
 struct QmmBlockTask {
@@ -109,7 +111,6 @@ struct QmmBlockTask {
   std::byte* scratch;  // qmm_scratch_bytes() bytes, 64-byte aligned
 };
 size_t qmm_scratch_bytes();
-void multiply_block_by_rows(const QmmBlockTask& task);
 void multiply_block_by_columns(const QmmBlockTask& task);
 
 }  // namespace nybble
