@@ -57,6 +57,7 @@ class NumberPanels {
   NumberPanels(const QuantizedWork& work, const NumbersKernels& kernels, const uint8_t* order,
                bool bytes)
       : work_(work),
+        number_bytes_(bytes ? sizeof(int8_t) : sizeof(int16_t)),
         tile_rows_(kernels.rows),
         group_(static_cast<size_t>(work.w.quantization().group_size)),
         groups_(work.inner / group_),
@@ -106,7 +107,7 @@ class NumberPanels {
     const size_t group = k / group_;
     const auto* numbers = reinterpret_cast<const int16_t*>(memory);
     const auto* scales = reinterpret_cast<const float*>(memory + 2 * numbers_bytes_);
-    tile.x = numbers + k * tile_rows_;
+    tile.x = numbers + k * tile_rows_ * number_bytes_ / sizeof(int16_t);
     tile.x_low = tile.x + numbers_bytes_ / sizeof(int16_t);
     tile.x_low_used =
         reinterpret_cast<const uint8_t*>(memory + 2 * (numbers_bytes_ + scales_bytes_)) + group;
@@ -116,6 +117,7 @@ class NumberPanels {
 
  private:
   const QuantizedWork& work_;
+  size_t number_bytes_;
   size_t tile_rows_;
   size_t group_;
   size_t groups_;
