@@ -29,12 +29,14 @@ class PreparedRows {
     if (kernels_ == nullptr) return;
     if (kernels_->multiply_planes != nullptr) {
       split();
+      has_planes_ = kernels_->multiply_floats == nullptr || !all_wild();
       if (kernels_->multiply_floats == nullptr || !any_wild()) return;
     }
     if (kernels_->multiply_floats != nullptr) reorder();
   }
 
-  bool has_planes() const { return !planes_.empty(); }
+  /// False also where no row has any: nothing but floats is left to multiply.
+  bool has_planes() const { return has_planes_; }
   const FloatRows& rows() const { return rows_; }
   const PlanesRow& planes(size_t batch, size_t row) const {
     return planes_[batch * work_.rows + row];
@@ -95,6 +97,12 @@ class PreparedRows {
                        [](const PlanesRow& row) { return row.wild_count != 0; });
   }
 
+  bool all_wild() const {
+    const size_t pieces = work_.inner / layout_.piece;
+    return std::all_of(planes_.begin(), planes_.end(),
+                       [&](const PlanesRow& row) { return row.wild_count == pieces; });
+  }
+
   void reorder() {
     reordered_ = Buffer::allocate(work_.batches * work_.rows * work_.inner * sizeof(float));
     const uint8_t* order = kernels_->float_order;
@@ -110,6 +118,7 @@ class PreparedRows {
   const CodecKernels* kernels_;
   FloatRows rows_;
   PlanesLayout layout_{};
+  bool has_planes_ = false;
   std::vector<PlanesRow> planes_;
   std::shared_ptr<Buffer> memory_;
   std::shared_ptr<Buffer> reordered_;

@@ -33,7 +33,8 @@ inline constexpr size_t kCodeBlock = 32;
 //   0,
 // a mean that an outlier hardly moves; or when it has NaN, infinity or numbers near the ends of
 // float's range. Its planes and sums are zero; it is multiplied in floating point. One plane is
-// wild only for the latter reasons: its contract counts in the largest of a piece.
+// wild only for the latter reasons: its contract counts in the largest of a piece. If more than an
+// eighth of a row is wild, all of it is.
 
 /// One row of x. An entry is what has a scale of w to itself: a piece, or a smaller group.
 struct PlanesRow {

@@ -56,8 +56,10 @@ struct PieceMeasures {
 /// The largest number of so many digits, and the power of two below it.
 constexpr int32_t kLargestNumber[] = {0, 127, 127 * 257, 127 * 65793};
 constexpr int kMagnitudeBits[] = {0, 6, 14, 22};
-// What residuals may cost: half of the contract, which is 2^-20 or, for 16-bit x, 2^-15.
-constexpr float kTolerance[] = {0.0f, 1e30f, 0x1p-16f, 0x1p-21f};
+// What mean residuals may be, in units of the typical |x|. The contract is 2^-20 (2^-15 for 16-bit
+// x) of sum |x * w|; residuals have random signs and a mean of a quarter of the unit they are
+// rounded to, so that of 64 products of one piece this much is 6 standard deviations.
+constexpr float kTolerance[] = {0.0f, 1e30f, 1.75f * 0x1p-16f, 1.75f * 0x1p-21f};
 // Beyond these, scales or their products leave the range of float.
 constexpr float kLargestX = 0x1p100f;
 constexpr float kSmallestX = 0x1p-60f;

@@ -1,5 +1,6 @@
 #include "nybble/kernels/qmm/codec_kernels.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -33,6 +34,9 @@ void store_digits(const int32_t* numbers, size_t piece, const PlanesLayout& layo
     }
   }
 }
+
+// With more than a part of 8 of the pieces wild, one pass in floating point is faster than both.
+constexpr size_t kMostWild = 8;
 
 void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow& row) {
   HWY_ALIGN int32_t numbers[kMaxPiece];
@@ -71,6 +75,13 @@ void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow
       scales[e] = scale;
       sums[e] = static_cast<float>(sum) * scale;
     }
+  }
+  const size_t pieces = columns / layout.piece;
+  if (row.wild_count * kMostWild > pieces) {
+    for (size_t p = 0; p < pieces; ++p) row.wild[p] = static_cast<uint32_t>(p);
+    row.wild_count = pieces;
+    std::fill_n(row.scales, pieces * entries, 0.0f);
+    std::fill_n(row.sums, pieces * entries, 0.0f);
   }
 }
 
