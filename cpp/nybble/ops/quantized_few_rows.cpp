@@ -16,9 +16,9 @@ namespace {
 constexpr size_t kStoredRows = 64;
 constexpr size_t kScalesPadding = 16;  // of PlanesRow
 
-size_t plane_count(Dtype dtype) {
+size_t plane_count(const QuantizedWork& work) {
   if (matmul_precision() == MatmulPrecision::kMedium) return 1;
-  return dtype == Dtype::kFloat32 ? 3 : 2;
+  return work.x.dtype() == Dtype::kFloat32 || work.inner < kLeastColumnsOf16Bits ? 3 : 2;
 }
 
 /// All rows of x in the form that the kernels take.
@@ -66,7 +66,7 @@ class PreparedRows {
     const bool pairs =
         group > kCodeBlock || (kernels_->pairs_keep_groups && work_.inner % (2 * kCodeBlock) == 0);
     const size_t piece = pairs ? 2 * kCodeBlock : kCodeBlock;
-    layout_ = {.planes = plane_count(work_.x.dtype()),
+    layout_ = {.planes = plane_count(work_),
                .piece = piece,
                .entry = std::min(group, piece),
                .order = piece == kCodeBlock ? kernels_->byte_order : kernels_->pair_order};

@@ -365,7 +365,9 @@ bool multiply_numbers(const QuantizedWork& work, const CodecKernels* codec) {
   const NumbersKernels* kernels = numbers_kernels();
   if (kernels == nullptr || codec == nullptr || codec->unpack_numbers == nullptr) return false;
   const bool medium = matmul_precision() == MatmulPrecision::kMedium;
-  if (!medium && work.x.dtype() == Dtype::kFloat32) return false;
+  if (!medium && (work.x.dtype() == Dtype::kFloat32 || work.inner < kLeastColumnsOf16Bits)) {
+    return false;
+  }
   const NumbersArithmetic arithmetic(work, *kernels, *codec, medium && codec->run_quads != 0);
   if (!arithmetic.usable()) return false;
   multiply_tiles(work, arithmetic);

@@ -18,6 +18,9 @@ inline constexpr double kDecodeNanoseconds = 0.05;
 inline constexpr double kMultiplyNanoseconds = 0.03;
 inline constexpr double kPackNanoseconds = 0.3;
 
+// 16 bits for x are too few where residuals of only some groups add up.
+inline constexpr size_t kLeastColumnsOf16Bits = 512;
+
 inline size_t divide_up(size_t count, size_t size) { return (count + size - 1) / size; }
 
 /// A batch of products y = x . w^T or x . w of one shape.

@@ -134,7 +134,7 @@ TEST_P(SplitOnTarget, TwoPlanesAreExactForHalvesNearTheLargest) {
 
 TEST_P(SplitOnTarget, WildPiecesAreFound) {
   for_all_layouts([](const PlanesLayout& layout) {
-    const size_t columns = 64 * 12;
+    const size_t columns = 64 * 60;  // of which less than an eighth is wild
     const size_t pieces = columns / layout.piece;
     std::vector<float> x = fit_for(layout, normal_floats(columns, 12));
     const auto first_of = [&](size_t i) { return 64 * i; };
@@ -182,15 +182,36 @@ TEST_P(SplitOnTarget, AnOutlierOfAThousandIsWild) {
   });
 }
 
+TEST_P(SplitOnTarget, RowsThatAreMostlyWildAreWildAsAWhole) {
+  for_all_layouts([](const PlanesLayout& layout) {
+    const size_t columns = 64 * 16;
+    for (const size_t infinities : {1, 2, 3}) {
+      std::vector<float> x(columns, 1.0f);
+      for (size_t i = 0; i < infinities; ++i) x[i * layout.piece] = kInfinity;
+      SplitRows rows(layout, columns);
+      rows.add(x.data());
+      const size_t pieces = columns / layout.piece;
+      const PlanesRow& row = rows.rows[0];
+      EXPECT_EQ(row.wild_count, 8 * infinities > pieces ? pieces : infinities);
+      if (row.wild_count != pieces) continue;
+      for (size_t i = 0; i < pieces; ++i) EXPECT_EQ(row.wild[i], i);
+      for (size_t e = 0; e < columns / layout.entry; ++e) {
+        EXPECT_EQ(row.scales[e], 0.0f);
+        EXPECT_EQ(row.sums[e], 0.0f);
+      }
+    }
+  });
+}
+
 TEST_P(SplitOnTarget, NanBecomesANanSum) {
   for_all_layouts([](const PlanesLayout& layout) {
     for (size_t at = 0; at < 64; ++at) {
       for (const float other : {1.0f, kInfinity, 0.0f}) {
-        std::vector<float> x(128, 1.0f);
+        std::vector<float> x(1280, 1.0f);
         x[64 + at] = kNaN;
         x[64 + (at + 1) % layout.piece] = at % layout.piece == 63 ? 1.0f : other;
         if (std::isnan(x[64 + at]) == false) continue;
-        SplitRows rows(layout, 128);
+        SplitRows rows(layout, 1280);
         rows.add(x.data());
         EXPECT_TRUE(std::isnan(rows.rows[0].sums[(64 + at) / layout.entry])) << at;
         EXPECT_EQ(rows.rows[0].sums[0], static_cast<float>(layout.entry));

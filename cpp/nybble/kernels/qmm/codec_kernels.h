@@ -29,12 +29,13 @@ inline constexpr size_t kCodeBlock = 32;
 // bfloat16 within 2^7 of the largest of its piece, a float16 within 2^4.
 //
 // A piece is `wild` when its residuals could cost more than the precision contract allows:
-//   sum |residual| > tolerance * count * typical    with typical = (mean of sqrt |x|)^2 over x !=
+//   sum |residual| > tolerance * count * typical,    typical = the geometric mean of |x| over x !=
 //   0,
-// a mean that an outlier hardly moves; or when it has NaN, infinity or numbers near the ends of
-// float's range. Its planes and sums are zero; it is multiplied in floating point. One plane is
-// wild only for the latter reasons: its contract counts in the largest of a piece. If more than an
-// eighth of a row is wild, all of it is.
+// which outliers hardly move; when fewer than 8 are not zero; or when it has infinity or numbers
+// near the ends of float's range. Its planes and sums are zero; it is multiplied in floating point.
+// One plane is wild only for the latter reason: its contract counts in the largest of a piece. If
+// more than an eighth of a row is wild, all of it is. Of NaN the sum is NaN and the planes are
+// zero.
 
 /// One row of x. An entry is what has a scale of w to itself: a piece, or a smaller group.
 struct PlanesRow {

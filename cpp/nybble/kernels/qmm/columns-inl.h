@@ -77,7 +77,8 @@ class ColumnsProduct {
         const auto bias = hn::LoadU(d, rests_[r] + i);
         const auto zero = zero_codes(d, scale, bias, static_cast<float>(Codec::kLargest));
         hn::StoreU(zero, d, zeros_[r] + i);
-        hn::StoreU(hn::MulAdd(zero, scale, bias), d, rests_[r] + i);
+        const auto rest = w_.biases == nullptr ? hn::Zero(d) : hn::MulAdd(zero, scale, bias);
+        hn::StoreU(rest, d, rests_[r] + i);
       }
     }
   }

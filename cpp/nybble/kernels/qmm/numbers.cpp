@@ -192,7 +192,7 @@ void round_to_numbers(const float* x, size_t piece, RowNumbers& row) {
   }
   row.scale = choose_scale(measures.largest, kPlanes);
   const float residuals = round_piece(x, piece, row.scale, row.numbers);
-  row.tame = residuals * measures.nonzero <= kTolerance[kPlanes] * measures.roots * measures.roots;
+  row.tame = residuals <= kTolerance[kPlanes] * measures.nonzero * measures.typical;
 }
 
 /// Row i of a piece.

@@ -237,6 +237,7 @@ struct EightScales {
     if (with_zeros) {
       for (size_t g = 0; g < groups; ++g) {
         find_zeros(panel.scales + g * stride + first, panel.rests + g * stride + first, zeros[g]);
+        if (panel.w->biases == nullptr) std::fill_n(panel.rests + g * stride + first, 8, 0.0f);
       }
     }
   }

@@ -28,26 +28,33 @@ constexpr size_t kMaxPiece = 128;
 /// What the scale of a piece is chosen by.
 struct PieceMeasures {
   float largest;  // |x|; infinity or NaN if there is one
-  float roots;    // sum of sqrt |x|
+  float typical;  // about the geometric mean of |x| over x != 0
   float nonzero;  // how many
 };
+
+constexpr int kLogarithmShift = 8;
 
 [[maybe_unused]] PieceMeasures measure(const float* x, size_t piece) {
   const FloatTag d;
   auto largest = hn::Zero(d);
-  auto roots = hn::Zero(d);
+  auto logarithms = hn::Zero(d);
   auto nonzero = hn::Zero(d);
   auto nan = hn::Zero(d);
   for (size_t i = 0; i < piece; i += hn::Lanes(d)) {
     const auto value = hn::Abs(hn::LoadU(d, x + i));
     largest = hn::Max(largest, value);
     nan = hn::Add(nan, value);  // NaN stays NaN, which a maximum may lose
-    roots = hn::Add(roots, hn::Sqrt(value));
+    // The bits of a positive float grow like its logarithm.
+    const auto bits = hn::ShiftRight<kLogarithmShift>(hn::BitCast(IntTag(), value));
+    logarithms = hn::Add(logarithms, hn::ConvertTo(d, bits));
     nonzero = hn::Add(nonzero, hn::IfThenZeroElse(hn::Eq(value, hn::Zero(d)), hn::Set(d, 1.0f)));
   }
-  PieceMeasures measures{hn::GetLane(hn::MaxOfLanes(d, largest)),
-                         hn::GetLane(hn::SumOfLanes(d, roots)),
+  PieceMeasures measures{hn::GetLane(hn::MaxOfLanes(d, largest)), 0.0f,
                          hn::GetLane(hn::SumOfLanes(d, nonzero))};
+  if (measures.nonzero > 0.0f) {
+    const float mean = hn::GetLane(hn::SumOfLanes(d, logarithms)) / measures.nonzero;
+    measures.typical = std::bit_cast<float>(static_cast<uint32_t>(mean) << kLogarithmShift);
+  }
   const float sum = hn::GetLane(hn::SumOfLanes(d, nan));
   if (sum != sum) measures.largest = sum;
   return measures;
@@ -56,10 +63,11 @@ struct PieceMeasures {
 /// The largest number of so many digits, and the power of two below it.
 constexpr int32_t kLargestNumber[] = {0, 127, 127 * 257, 127 * 65793};
 constexpr int kMagnitudeBits[] = {0, 6, 14, 22};
-// What mean residuals may be, in units of the typical |x|. The contract is 2^-20 (2^-15 for 16-bit
-// x) of sum |x * w|; residuals have random signs and a mean of a quarter of the unit they are
-// rounded to, so that of 64 products of one piece this much is 6 standard deviations.
-constexpr float kTolerance[] = {0.0f, 1e30f, 1.75f * 0x1p-16f, 1.75f * 0x1p-21f};
+// What mean residuals may be, in units of the typical |x|, against a contract of 2^-20 (2^-15 for
+// 16-bit x) of sum |x * w|. Residuals have random signs and a mean of a quarter of the unit they
+// are rounded to: of 64 normal numbers as many products with a mean residual of 3 * 2^-21 typical
+// |x| stay 6 standard deviations within it. Of 16-bit x only the small have residuals.
+constexpr float kTolerance[] = {0.0f, 1e30f, 1.25f * 0x1p-16f, 3 * 0x1p-21f};
 // Beyond these, scales or their products leave the range of float.
 constexpr float kLargestX = 0x1p100f;
 constexpr float kSmallestX = 0x1p-60f;

@@ -35,6 +35,10 @@ void store_digits(const int32_t* numbers, size_t piece, const PlanesLayout& layo
   }
 }
 
+// Codes and biases are multiplied apart: where all of x that is not zero meets weights of about
+// zero, little is left of two large products. Of so many that does not happen.
+constexpr float kLeastNonzero = 8;
+
 // With more than a part of 8 of the pieces wild, one pass in floating point is faster than both.
 constexpr size_t kMostWild = 8;
 
@@ -56,8 +60,9 @@ void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow
     if (in_range) {
       scale = choose_scale(measures.largest, layout.planes);
       const float residuals = round_piece(x, layout.piece, scale, numbers);
-      tame = residuals * measures.nonzero <=
-             kTolerance[layout.planes] * measures.roots * measures.roots;
+      const bool exact_enough =
+          residuals <= kTolerance[layout.planes] * measures.nonzero * measures.typical;
+      tame = layout.planes == 1 || (exact_enough && measures.nonzero >= kLeastNonzero);
     }
     if (!tame) row.wild[row.wild_count++] = static_cast<uint32_t>(p);
     if (!tame || !in_range) {
