@@ -251,7 +251,6 @@ def assert_inputs_keep_contract(format_, inputs, seed=1):
 
 # Above the bound as of now, in some formats: see the reasons.
 ABOVE = {
-    one_hot: "float32, few rows, planes: scale * codes and bias cancel where |bias| >> |w|",
     constant: "float32, tiles: 128 roundings one way; formats without biases, on scalar all",
     half_sparse: "16 bits, one group: residuals at weights above the average",
     heavy_tails: "cause not found: 1.1 times the bound in affine 2/64",

@@ -73,18 +73,21 @@ TEST_P(SplitOnTarget, PlanesHoldXUpToTheResidualsAllowed) {
       SplitRows rows(layout, columns);
       rows.add(x.data());
       EXPECT_EQ(rows.rows[0].wild_count, 0u);
-      const double tolerance = layout.planes == 3 ? 0x1p-21 : layout.planes == 2 ? 0x1p-16 : 1e30;
+      // The geometric mean is taken from the bits of floats, to within 9 %.
+      const double tolerance = 1.09 * (layout.planes == 3   ? 3 * 0x1p-21
+                                       : layout.planes == 2 ? 1.25 * 0x1p-16
+                                                            : 1e30);
       for (size_t first = 0; first < columns; first += layout.piece) {
-        double residuals = 0.0, roots = 0.0;
+        double residuals = 0.0, logarithms = 0.0;
         for (size_t k = first; k < first + layout.piece; ++k) {
           const double residual = x[k] - rows.value(0, k);
           const double scale = rows.rows[0].scales[k / layout.entry];
           ASSERT_LE(std::abs(residual), 0.5001 * scale) << k;
           residuals += std::abs(residual);
-          roots += std::sqrt(std::abs(double{x[k]}));
+          logarithms += std::log(std::abs(double{x[k]}));
         }
         const auto count = static_cast<double>(layout.piece);
-        EXPECT_LE(residuals, 1.00001 * tolerance * roots * roots / count);
+        EXPECT_LE(residuals, tolerance * count * std::exp(logarithms / count));
       }
       for (size_t e = 0; e < rows.entries; ++e) {
         int64_t sum = 0;
