@@ -73,6 +73,8 @@ def make_sessions(
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # Threads that spin would take the cores from the other sessions and contestants.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return tuple(
         runtime.InferenceSession(
