@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import nybble.core as mx
@@ -9,7 +10,7 @@ from nybble.nn._init import inverse_sqrt, uniform_weight
 from nybble.nn.module import Module
 from nybble.nn.quantized import QuantizedLinear
 
-__all__ = ["Identity", "Linear"]
+__all__ = ["Bilinear", "Identity", "Linear"]
 
 
 class Identity(Module):
@@ -103,3 +104,58 @@ class Linear(Module):
         return QuantizedLinear.from_linear(
             self, group_size, bits, mode, fit=fit, importance=importance
         )
+
+
+class Bilinear(Module):
+    """``y[i] = x2 @ weight[i] @ x1 + bias[i]``.
+
+    ``weight`` is ``[output_dims, input2_dims, input1_dims]``, ``bias`` ``[output_dims]``; both are
+    drawn uniformly between plus and minus ``1 / sqrt(input1_dims)``, float32.
+
+    Args:
+        input1_dims: the last dimension of the first input, at least 1.
+        input2_dims: the last dimension of the second input.
+        output_dims: the last dimension of the output.
+        bias: whether to add a bias.
+
+    Raises:
+        ValueError: ``input1_dims`` is less than 1; the inputs do not fit.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> import nybble.nn as nn
+        >>> nn.Bilinear(4, 3, 2)(mx.zeros((5, 4)), mx.zeros((5, 3))).shape
+        (5, 2)
+    """
+
+    def __init__(
+        self, input1_dims: int, input2_dims: int, output_dims: int, bias: bool = True
+    ) -> None:
+        super().__init__()
+        bound = inverse_sqrt(type(self).__name__, "input1_dims", input1_dims)
+        shape = (output_dims, input2_dims, input1_dims)
+        self.weight = mx.random.uniform(low=-bound, high=bound, shape=shape)
+        if bias:
+            self.bias = mx.random.uniform(low=-bound, high=bound, shape=(output_dims,))
+
+    def _extra_repr(self) -> str:
+        output_dims, input2_dims, input1_dims = self.weight.shape
+        return (
+            f"input1_dims={input1_dims}, input2_dims={input2_dims}, output_dims={output_dims}, "
+            f"bias={'bias' in self}"
+        )
+
+    def __call__(self, x1: mx.array, x2: mx.array) -> mx.array:
+        weight = self["weight"]
+        output_dims, input2_dims, input1_dims = weight.shape
+        if x1.shape[-1] != input1_dims or x2.shape[-1] != input2_dims:
+            raise ValueError(
+                f"[{type(self).__name__}] the inputs have shapes {x1.shape} and {x2.shape}, "
+                f"expected [..., {input1_dims}] and [..., {input2_dims}]."
+            )
+        rows = math.prod(x1.shape[:-1])
+        matrices = x1.reshape(rows, input1_dims) @ weight.reshape(-1, input1_dims).T
+        matrices = matrices.reshape(rows, output_dims, input2_dims).swapaxes(1, 2)
+        y = x2.reshape(-1, 1, input2_dims) @ matrices
+        y = y.reshape(*x1.shape[:-1], output_dims)
+        return y + self["bias"] if "bias" in self else y

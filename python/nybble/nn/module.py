@@ -11,6 +11,8 @@ import nybble.core as mx
 from nybble.nn import _places
 from nybble.utils import tree_flatten
 
+__all__ = ["Module"]
+
 Filter = Callable[["Module", str, Any], bool]
 
 

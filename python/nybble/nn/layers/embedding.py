@@ -1,0 +1,3 @@
+""":mod:`nybble.nn.embedding`, at the place where MLX has it."""
+
+from nybble.nn.embedding import *

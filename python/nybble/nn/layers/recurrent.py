@@ -1,0 +1,3 @@
+""":mod:`nybble.nn.recurrent`, at the place where MLX has it."""
+
+from nybble.nn.recurrent import *
