@@ -224,7 +224,9 @@ def orthogonal(gain: float = 1.0, dtype: mx.Dtype = mx.float32) -> Initializer:
 
     def initializer(a: mx.array) -> mx.array:
         if a.ndim != 2:
-            raise ValueError(f"[init.orthogonal] shape is {a.shape}, expected a matrix.")
+            raise ValueError(
+                f"[init.orthogonal] got a {a.ndim}D array of shape {a.shape}, expected a matrix."
+            )
         rows, columns = a.shape
         n = max(rows, columns)
         q, r = mx.linalg.qr(mx.random.normal(shape=(n, n)))

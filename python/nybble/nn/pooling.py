@@ -55,8 +55,13 @@ class _Pool(Module):
                 f"[{type(self).__name__}] x has shape {x.shape}, expected {n + 2} dimensions: "
                 "batch, spatial dimensions, channels."
             )
-        padded = [size + 2 * p for size, p in zip(x.shape[1:-1], self._padding, strict=True)]
-        if any(k > size for k, size in zip(self._kernel_size, padded, strict=True)):
+        counts = [
+            (size + 2 * p - k) // s + 1
+            for size, p, k, s in zip(
+                x.shape[1:-1], self._padding, self._kernel_size, self._stride, strict=True
+            )
+        ]
+        if min(counts) < 0:
             raise ValueError(
                 f"[{type(self).__name__}] x has shape {x.shape}, too small for windows of "
                 f"{self._kernel_size} with padding {self._padding}."
@@ -89,6 +94,8 @@ def _slide(
 ) -> mx.array:
     """Combine the windows along one axis: ``whole`` over an axis, or ``pair`` by pair."""
     count = (x.shape[axis] - window) // stride + 1
+    if count == 0:  # too short for a window by no more than a stride: an empty result, as in MLX
+        return _part(x, axis, 0, 0, 1)
     if window == stride:
         head = _part(x, axis, 0, count * window, 1)
         shape: Sequence[int] = (*x.shape[:axis], count, window, *x.shape[axis + 1 :])

@@ -18,10 +18,11 @@ _KEYS, _OPENCV = -0.5, -0.75  # the free parameter of cubic kernels, as in PyTor
 
 
 def _check(x: mx.array, scale_factor: Sequence[float]) -> None:
-    if x.ndim < 3 or len(scale_factor) != x.ndim - 2:
+    fits = x.ndim >= 3 and len(scale_factor) == x.ndim - 2
+    if not fits or not all(scale > 0 for scale in scale_factor):
         raise ValueError(
             f"[Upsample] x has shape {x.shape} and scale_factor is {tuple(scale_factor)}, expected "
-            "[N, ..., C] with at least one spatial dimension, and one factor for each."
+            "[N, ..., C] with at least one spatial dimension, and a factor above 0 for each."
         )
 
 
