@@ -73,7 +73,7 @@ def make_gather(plan: Plan) -> Contestants:
     x = random.standard_normal((rows, 1, sizes.expert_inputs), np.float32)
     experts = np.sort(random.integers(0, sizes.experts, rows)).astype(np.uint32)
     product = Product()
-    call = partial(
+    call = partial(  # type: ignore[misc]
         mx.gather_qmm,
         ours(x),
         *arguments(matrix, ours),
@@ -115,7 +115,7 @@ def make_overhead(plan: Plan) -> Contestants:
     values, parts = ours(x), arguments(matrices[0], ours)
 
     def call() -> object:
-        return mx.quantized_matmul(values, *parts, group_size=64, bits=4)
+        return mx.quantized_matmul(values, *parts, group_size=64, bits=4)  # type: ignore[misc]
 
     check = Check(product, matrices, x, CONTRACT["float32"])
     return {OURS: Contestant([call], check, inner=plan.sizes.inner)}

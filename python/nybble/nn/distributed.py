@@ -70,9 +70,12 @@ def _check_sharding(op: str, sharding: str) -> None:
 
 def _split(weight: mx.array, segments: Segments, axis: int) -> list[mx.array]:
     """Split into equal parts, at indices, or at fractions of the axis."""
-    if not isinstance(segments, int) and not isinstance(segments[0], int):
-        segments = [int(share * weight.shape[axis]) for share in segments]
-    return mx.split(weight, segments, axis=axis)
+    if isinstance(segments, int):
+        return mx.split(weight, segments, axis=axis)
+    length = weight.shape[axis]
+    fractions = not isinstance(segments[0], int)
+    indices = [int(s * length) if fractions else int(s) for s in segments]
+    return mx.split(weight, indices, axis=axis)
 
 
 def _sharded(parameters: Any, predicate: Predicate, group: Any) -> Any:

@@ -299,13 +299,18 @@ class QuantizedEmbedding(_QuantizedModule):
         return f"{self.num_embeddings}, {self.dims}, {self._quantization_repr()}"
 
     def __call__(self, x: mx.array) -> mx.array:
-        biases = self.get("biases")
-        parts = [self["weight"][x], self["scales"][x], None if biases is None else biases[x]]
-        if parts[0].ndim > 1:
-            return mx.dequantize(*parts, self.group_size, self.bits, self.mode)
         # One index without a dimension gives one row, and dequantize takes matrices.
-        parts = [None if part is None else part[None] for part in parts]
-        return mx.dequantize(*parts, self.group_size, self.bits, self.mode)[0]
+        index = x[None] if x.ndim == 0 else x
+        biases = self.get("biases")
+        rows = mx.dequantize(
+            self["weight"][index],
+            self["scales"][index],
+            None if biases is None else biases[index],
+            self.group_size,
+            self.bits,
+            self.mode,
+        )
+        return rows if index is x else rows[0]
 
     def as_linear(self, x: mx.array) -> mx.array:
         """``x @ dequantize(weight).T``, for models whose output layer shares the weight."""

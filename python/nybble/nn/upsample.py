@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -72,6 +74,10 @@ def _cubic_taps(n: int, scale: float, align_corners: bool) -> list[_Tap]:
     ]
 
 
+def _sum(parts: list[mx.array]) -> mx.array:
+    return functools.reduce(operator.add, parts)
+
+
 def _filter_taps(
     n: int, scale: float, radius: int, kernel: Callable[[mx.array], mx.array]
 ) -> list[_Tap]:
@@ -84,9 +90,7 @@ def _filter_taps(
     weights = [
         mx.where((i >= 0) & (i < n), kernel(mx.abs(positions - i) / widening), 0.0) for i in indices
     ]
-    total = weights[0]
-    for weight in weights[1:]:
-        total = total + weight
+    total = _sum(weights)
     total = mx.where(total > 0, total, 1.0)
     return [_tap(i, weight / total, n) for i, weight in zip(indices, weights, strict=True)]
 
@@ -97,11 +101,11 @@ def _interpolated(
     """One axis after the other, as the weights of several are products."""
     for axis, scale in enumerate(scale_factor, start=1):
         shape = (-1, *[1] * (x.ndim - 1 - axis))
-        total = None
-        for index, weight in taps(x.shape[axis], scale):
-            part = mx.take(x, index, axis=axis) * weight.reshape(shape)
-            total = part if total is None else total + part
-        x = total
+        parts = [
+            mx.take(x, index, axis=axis) * weight.reshape(shape)
+            for index, weight in taps(x.shape[axis], scale)
+        ]
+        x = _sum(parts)
     return x
 
 

@@ -1,0 +1,83 @@
+"""Types that stubs.py writes where a signature of pybind11 says too little."""
+
+HEADER = '''\
+# Written by python/bindings/stubs.py from the docstrings of the module: do not edit.
+"""{doc}"""
+
+import collections.abc
+import enum
+import os
+from typing import IO, Any, TypeAlias, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+'''
+ALIASES = {
+    "_Operand": "array | bool | int | float | complex | npt.NDArray[Any] | np.generic | "
+    "collections.abc.Sequence[Any]",
+    "_Ints": "int | collections.abc.Sequence[int]",
+    "_StreamOrDevice": "Stream | Device | DeviceType | None",
+    "_File": "str | os.PathLike[str] | IO[bytes]",
+}
+
+# Types in the signatures of pybind11, in its different releases, and here.
+REWRITTEN = [
+    (r"typing\.SupportsInt(?: \| typing\.SupportsIndex)?", "int"),
+    (r"typing\.SupportsFloat(?: \| typing\.SupportsIndex)?", "float"),
+    (r"\bStream \| Device \| None", "_StreamOrDevice"),
+    (r"collections\.abc\.Iterator$", "collections.abc.Iterator[Any]"),
+    (r"\bCallable\b(?!\[)", "collections.abc.Callable[..., Any]"),
+    (r"collections\.abc\.collections\.abc\.", "collections.abc."),
+    (r"\b(dict)\b(?!\[)", "dict[str, Any]"),
+    (r"\b(list)\b(?!\[)", "list[Any]"),
+    (r"\b(tuple)\b(?!\[)", "tuple[Any, ...]"),
+]
+
+# Parameters declared as `object`, by name, or by function and name.
+_OPERANDS = (
+    "a b c x y condition val vals values value indices other low high loc scale lower upper p"
+)
+PARAMETERS = {
+    **dict.fromkeys(_OPERANDS.split(), "_Operand"),
+    **dict.fromkeys(["a_min", "a_max"], "_Operand | None"),
+    **dict.fromkeys(["shape", "axis", "axes", "reps", "indices_or_sections"], "_Ints"),
+    **dict.fromkeys(["source", "destination", "shift"], "_Ints"),
+    **dict.fromkeys(["device", "type", "stream", "s"], "_StreamOrDevice"),
+    "arrays": "collections.abc.Sequence[_Operand]",
+    "dtype": "Dtype | None",
+    "copy": "bool | None",
+    "file": "_File",
+    "issubdtype.a": "Dtype | DtypeCategory",
+    "issubdtype.b": "Dtype | DtypeCategory",
+    "array.__array__.dtype": "npt.DTypeLike | None",
+    "array.reshape.*args": "_Ints",
+    "array.transpose.*args": "_Ints",
+    "array.astype.dtype": "Dtype",
+    "broadcast_arrays.*args": "_Operand",
+    "broadcast_shapes.*args": "collections.abc.Sequence[int]",
+    "result_type.*args": "array | Dtype",
+    "savez.*args": "array",
+    "savez.**kwargs": "array",
+    "savez_compressed.*args": "array",
+    "savez_compressed.**kwargs": "array",
+}
+RETURNS = {
+    "array.__array__": "npt.NDArray[Any]",
+    "array.__divmod__": "tuple[array, array]",
+    "array.__rdivmod__": "tuple[array, array]",
+    "array.__format__": "str",
+    "array.__index__": "int",
+    "array.__int__": "int",
+    "array.__iter__": "collections.abc.Iterator[array]",
+    "array.shape": "tuple[int, ...]",
+    "array.strides": "tuple[int, ...]",
+    "broadcast_arrays": "tuple[array, ...]",
+    "broadcast_shapes": "tuple[int, ...]",
+    "quantize": "tuple[array, ...]",
+}
+# Whole signatures, for what no docstring can say.
+SIGNATURES = {
+    "compile": "compile(fun: _F, inputs: object = None, outputs: object = None, "
+    "shapeless: bool = False) -> _F",
+}
