@@ -1,18 +1,20 @@
 """Types that stubs.py writes where a signature of pybind11 says too little."""
 
-HEADER = '''\
+HEADER = """\
 # Written by python/bindings/stubs.py from the docstrings of the module: do not edit.
-"""{doc}"""
-
-import collections.abc
-import enum
-import os
-from typing import IO, Any, TypeAlias, TypeVar, overload
-
-import numpy as np
-import numpy.typing as npt
-
-'''
+"""
+# What a stub may use, and how it is imported.
+IMPORTS = {
+    r"collections\.abc\.": "import collections.abc",
+    r"enum\.": "import enum",
+    r"os\.": "import os",
+    **{
+        rf"{name}\b": f"from typing import {name}" for name in ("IO", "Any", "TypeAlias", "TypeVar")
+    },
+    "@overload": "from typing import overload",
+    r"np\.": "import numpy as np",
+    r"npt\.": "import numpy.typing as npt",
+}
 ALIASES = {
     "_Operand": "array | bool | int | float | complex | npt.NDArray[Any] | np.generic | "
     "collections.abc.Sequence[Any]",
@@ -50,6 +52,8 @@ PARAMETERS = {
     "file": "_File",
     "issubdtype.a": "Dtype | DtypeCategory",
     "issubdtype.b": "Dtype | DtypeCategory",
+    "array.__init__.val": "Any",  # also whatever has __array__, __dlpack__ or a buffer
+    "asarray.a": "Any",
     "array.__array__.dtype": "npt.DTypeLike | None",
     "array.reshape.*args": "_Ints",
     "array.transpose.*args": "_Ints",

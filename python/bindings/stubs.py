@@ -20,7 +20,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from stub_types import ALIASES, HEADER, PARAMETERS, RETURNS, REWRITTEN, SIGNATURES
+from stub_types import ALIASES, HEADER, IMPORTS, PARAMETERS, RETURNS, REWRITTEN, SIGNATURES
 
 FOLDER = Path(__file__).resolve().parent.parent / "nybble" / "core"
 WIDTH = 100
@@ -221,23 +221,29 @@ def is_ours(kind: type, module: types.ModuleType) -> bool:
 
 
 def header(module: types.ModuleType, submodules: list[str], text: str) -> str:
-    """What stands above the definitions: imports and aliases."""
-    head = HEADER.format(doc=module.__doc__ or module.__name__)
-    main = module.__name__ == "nybble.core"
-    if main:
-        head += "".join(f"from nybble.core import {name} as {name}\n" for name in submodules)
-        head += '\n_F = TypeVar("_F", bound=collections.abc.Callable[..., Any])\n'
-        head += "".join(f"{name}: TypeAlias = {value}\n" for name, value in ALIASES.items())
-        return head + "\n__version__: str\n"
-    core = sys.modules["nybble.core"]
-    known = {name for name in vars(core) if not isinstance(vars(core)[name], types.ModuleType)}
+    """What stands above the definitions: docstring, imports and aliases."""
+    aliases: list[str] = []
+    own: list[str] = []
     # Names in definitions, not in docstrings.
-    code = re.sub(r'""".*?"""', "", text, flags=re.DOTALL)
-    own = set(re.findall(r"^(?:class|def) (\w+)", text, re.MULTILINE))
-    used = set(re.findall(r"(?:[:=>|\[(] ?)(\w+)", code)) & (known | set(ALIASES)) - own
-    if used:
-        head += f"from nybble.core import {', '.join(sorted(used))}\n\n"
-    return head
+    code = re.sub(r'"""(.|\n)*?"""', "", text)
+    if module.__name__ == "nybble.core":
+        own = [f"from nybble.core import {name} as {name}" for name in submodules]
+        aliases = [f"{name}: TypeAlias = {value}" for name, value in ALIASES.items()]
+        if "_F" in code:
+            aliases.append('_F = TypeVar("_F", bound=collections.abc.Callable[..., Any])')
+        aliases += ["", "__version__: str", ""]
+    else:
+        core = vars(sys.modules["nybble.core"])
+        known = {name for name, value in core.items() if not isinstance(value, types.ModuleType)}
+        defined = set(re.findall(r"^(?:class|def) (\w+)", code, re.MULTILINE))
+        used = set(re.findall(r"(?:[:=>|\[(] ?)(\w+)", code)) & (known | set(ALIASES)) - defined
+        own = [f"from nybble.core import {', '.join(sorted(used))}"] if used else []
+    everything = "\n".join([code, *aliases])
+    imports = [
+        line for pattern, line in IMPORTS.items() if re.search(rf"(?<![\w.]){pattern}", everything)
+    ]
+    doc = "\n".join(quoted(module.__doc__))
+    return "\n".join([HEADER + doc, "", *imports, "", *own, "", *aliases, ""])
 
 
 def generate() -> dict[Path, str]:

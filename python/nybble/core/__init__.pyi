@@ -4,21 +4,25 @@
 import collections.abc
 import enum
 import os
-from typing import IO, Any, TypeAlias, TypeVar, overload
-
+from typing import IO
+from typing import Any
+from typing import TypeAlias
+from typing import TypeVar
+from typing import overload
 import numpy as np
 import numpy.typing as npt
 
 from nybble.core import fast as fast
 from nybble.core import random as random
 
-_F = TypeVar("_F", bound=collections.abc.Callable[..., Any])
 _Operand: TypeAlias = array | bool | int | float | complex | npt.NDArray[Any] | np.generic | collections.abc.Sequence[Any]
 _Ints: TypeAlias = int | collections.abc.Sequence[int]
 _StreamOrDevice: TypeAlias = Stream | Device | DeviceType | None
 _File: TypeAlias = str | os.PathLike[str] | IO[bytes]
+_F = TypeVar("_F", bound=collections.abc.Callable[..., Any])
 
 __version__: str
+
 bfloat16: Dtype
 bool_: Dtype
 complex64: Dtype
@@ -449,7 +453,7 @@ class array:
     def __imod__(self, other: _Operand, /) -> array: ...
     def __imul__(self, other: _Operand, /) -> array: ...
     def __index__(self) -> int: ...
-    def __init__(self, val: _Operand, dtype: Dtype | None = None) -> None: ...
+    def __init__(self, val: Any, dtype: Dtype | None = None) -> None: ...
     def __int__(self) -> int: ...
     def __invert__(self) -> array: ...
     def __ior__(self, other: _Operand, /) -> array: ...
@@ -751,7 +755,7 @@ def array_equal(
     """
 
 def asarray(
-    a: _Operand,
+    a: Any,
     /,
     dtype: Dtype | None = None,
     *,

@@ -1,13 +1,6 @@
 # Written by python/bindings/stubs.py from the docstrings of the module: do not edit.
 """Operations of neural networks in one pass over memory."""
 
-import collections.abc
-import enum
-import os
-from typing import IO, Any, TypeAlias, TypeVar, overload
-
-import numpy as np
-import numpy.typing as npt
 
 from nybble.core import _StreamOrDevice, array
 

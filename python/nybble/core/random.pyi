@@ -2,12 +2,7 @@
 """Random arrays, bit for bit those of MLX."""
 
 import collections.abc
-import enum
-import os
-from typing import IO, Any, TypeAlias, TypeVar, overload
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any
 
 from nybble.core import Dtype, _Ints, _Operand, _StreamOrDevice, array, float32, int32
 
