@@ -104,8 +104,13 @@ void release_buffer(PyObject*, Py_buffer* view) {
   if (exported->writable) exported->source.storage()->writable_exports.fetch_sub(1);
 }
 
+bool numpy_has_bfloat16 = true;  // guarded by the GIL; MLX refuses, and so do we in its place
+
 /// NumPy's bfloat16, which the package ml_dtypes brings.
 py::object numpy_bfloat16() {
+  if (!numpy_has_bfloat16) {
+    fail("array", "NumPy has no bfloat16 (MLX's rule); convert with astype(float32).");
+  }
   try {
     return py::module_::import("ml_dtypes").attr("bfloat16");
   } catch (const py::error_already_set&) {
@@ -226,6 +231,7 @@ void def_interop(py::module_& m, py::class_<array>& cls) {
     return ArrayIterator{self};
   });
   m.def("_array_from_bytes", &from_bytes);
+  m.def("_set_numpy_bfloat16", [](bool allowed) { numpy_has_bfloat16 = allowed; });
 }
 
 }  // namespace nybble::python
