@@ -1,10 +1,10 @@
 """Runs MLX's own Python tests on nybble: ``./dev test --mlx-tests DIR``.
 
-DIR is a checkout of MLX, or its python/tests. The files run unmodified under nybble.compat, each in a
-process of its own. A test that fails is one of:
+DIR is a checkout of MLX, or its python/tests. The files run unmodified under nybble.compat, each
+in a process of its own. A test that fails is one of:
 
 - exempt: mlx_exempt.json names it, with the reason;
-- out of scope: it asks for a name that nybble does not have yet, such as ``grad`` (see OUT_OF_SCOPE);
+- out of scope: it asks for a name that nybble does not have yet, as ``grad`` (see OUT_OF_SCOPE);
 - FAILED: anything else, and the only kind that makes the run fail.
 """
 
@@ -18,10 +18,10 @@ import unittest
 from collections import Counter
 from pathlib import Path
 
-FILES = """test_quantized test_nn test_array test_ops test_random test_reduce test_fast test_fast_sdpa
-test_load test_tree test_blas test_init test_bf16 test_eval test_compile test_zero_copy test_constants
-test_device test_memory test_threads test_linalg test_losses test_conv test_conv_transpose test_einsum
-test_double test_upsample""".split()
+FILES = """test_quantized test_nn test_array test_ops test_random test_reduce test_fast
+test_fast_sdpa test_load test_tree test_blas test_init test_bf16 test_eval test_compile
+test_zero_copy test_constants test_device test_memory test_threads test_linalg test_losses test_conv
+test_conv_transpose test_einsum test_double test_upsample""".split()
 
 #: Names of MLX that need gradients, function transformations or a GPU: not part of nybble yet.
 OUT_OF_SCOPE = {

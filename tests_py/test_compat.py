@@ -85,7 +85,8 @@ def test_quantize_chooses_scales_as_mlx_does():
     out = run(
         """
         import mlx.core as mx
-        print([part.tolist() for part in mx.quantize(mx.arange(64).reshape(1, 64).astype(mx.float32))])
+        w = mx.arange(64).reshape(1, 64).astype(mx.float32)
+        print([part.tolist() for part in mx.quantize(w)])
         """
     )
     expected = mlx.quantize(mlx.arange(64).reshape(1, 64).astype(mlx.float32))
@@ -147,7 +148,10 @@ def run_program(*arguments, cwd):
     )  # fmt: skip
 
 
-SHOW = "import sys, mlx.core as mx\nimport helper\nprint(__name__, sys.argv[1:], mx.array(1) + helper.one)\n"
+SHOW = """
+import sys, mlx.core as mx, helper
+print(__name__, sys.argv[1:], mx.array(1) + helper.one)
+"""
 
 
 def test_scripts_run_with_their_arguments_and_neighbours(tmp_path):

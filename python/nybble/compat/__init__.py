@@ -10,8 +10,8 @@ or it asks for it, before anything that imports ``mlx``::
     import nybble.compat
     nybble.compat.install()
 
-It acts on this process alone, and nothing is written anywhere. A child made by ``fork`` has it as well;
-one made by ``spawn`` calls :func:`install` itself. MLX may be installed: it is not touched.
+It acts on this process alone, and nothing is written anywhere. A child made by ``fork`` has it as
+well; one made by ``spawn`` calls :func:`install` itself. MLX may be installed: it is not touched.
 """
 
 import importlib
@@ -83,10 +83,10 @@ def is_installed() -> bool:
 def install() -> None:
     """Makes ``mlx`` and its submodules mean nybble for the rest of this process.
 
-    Beyond the names, the process behaves as MLX does where nybble has a choice: ``quantize`` chooses
-    scales by ``fit="mlx"``, bfloat16 arrays are a ValueError for NumPy, ``mx.__version__`` is
-    :data:`MLX_VERSION`, and types call themselves ``mlx.core.array`` and so on. Calling it again does
-    nothing.
+    Beyond the names, the process behaves as MLX does where nybble has a choice: ``quantize``
+    chooses scales by ``fit="mlx"``, bfloat16 arrays are a ValueError for NumPy, ``mx.__version__``
+    is :data:`MLX_VERSION`, and types call themselves ``mlx.core.array`` and so on. Calling it again
+    does nothing.
 
     Raises:
         RuntimeError: the real MLX has been imported already. Arrays of both in one program would
@@ -97,8 +97,8 @@ def install() -> None:
     real = next((name for name in sys.modules if name == "mlx" or name.startswith("mlx.")), None)
     if real is not None:
         raise RuntimeError(
-            f"[compat] the real MLX is imported already ({real}). Call nybble.compat.install() before "
-            "anything that imports mlx, or run the program with python -m nybble.compat."
+            f"[compat] the real MLX is imported already ({real}). Call nybble.compat.install() "
+            "before anything that imports mlx, or run the program with python -m nybble.compat."
         )
     sys.meta_path.insert(0, _Finder())
     importlib.import_module("mlx")
