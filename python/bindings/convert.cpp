@@ -18,7 +18,14 @@ std::string type_name(py::handle value) {
   return py::cast<std::string>(py::type::handle_of(value).attr("__name__"));
 }
 
+/// True for Python's own numbers, which are no NumPy scalars (np.float64 is a float, too).
+bool is_plain_number(py::handle value) {
+  return PyFloat_CheckExact(value.ptr()) || PyLong_CheckExact(value.ptr()) ||
+         PyBool_Check(value.ptr());
+}
+
 bool is_numpy(py::handle value) {
+  if (is_plain_number(value)) return false;
   static const auto generic = py::module_::import("numpy").attr("generic");
   return py::isinstance<py::array>(value) || py::isinstance(value, generic);
 }
@@ -335,9 +342,14 @@ Dims to_dims(std::string_view op, py::handle value, std::string_view what) {
 
 }  // namespace
 
-bool is_array(py::handle value) { return py::isinstance<array>(value); }
+bool is_array(py::handle value) {
+  return exact_array(value.ptr()) != nullptr || py::isinstance<array>(value);
+}
 
-const array& get_array(py::handle value) { return py::cast<const array&>(value); }
+const array& get_array(py::handle value) {
+  const array* exact = exact_array(value.ptr());
+  return exact != nullptr ? *exact : py::cast<const array&>(value);
+}
 
 array make_array(py::handle value, std::optional<Dtype> dtype) {
   if (is_array(value)) {

@@ -200,12 +200,9 @@ py::object to_list(const array& a) {
   });
 }
 
-py::custom_type_setup buffer_protocol_setup() {
-  return py::custom_type_setup([](PyHeapTypeObject* heap_type) {
-    heap_type->as_buffer.bf_getbuffer = &get_buffer;
-    heap_type->as_buffer.bf_releasebuffer = &release_buffer;
-    heap_type->ht_type.tp_as_buffer = &heap_type->as_buffer;
-  });
+void set_buffer_slots(PyBufferProcs& slots) {
+  slots.bf_getbuffer = &get_buffer;
+  slots.bf_releasebuffer = &release_buffer;
 }
 
 void def_interop(py::module_& m, py::class_<array>& cls) {
