@@ -106,28 +106,7 @@ void def_reductions(ArrayClass& cls) {
   def_scan<&cummin>(cls, "cummin");
 }
 
-/// Axes or lengths given one by one, or as one sequence.
-py::object spread(const py::args& values) {
-  if (values.size() == 1 && (values[0].is_none() || PySequence_Check(values[0].ptr()) != 0)) {
-    return values[0];
-  }
-  return values;
-}
-
 void def_shape_methods(ArrayClass& cls) {
-  cls.def(
-      "reshape",
-      [](array self, const py::args& shape, StreamArgument) {
-        return reshape(self, to_axes("reshape", spread(shape)).value());
-      },
-      py::kw_only(), kStream, "See :func:`nybble.core.reshape`; lengths or one sequence.");
-  cls.def(
-      "transpose",
-      [](array self, const py::args& axes, StreamArgument) {
-        if (axes.empty()) return transpose(self);
-        return transpose(self, to_axes("transpose", spread(axes)));
-      },
-      py::kw_only(), kStream, "See :func:`nybble.core.transpose`; axes or one sequence.");
   cls.def(
       "flatten",
       [](array self, int64_t start_axis, int64_t end_axis, StreamArgument) {

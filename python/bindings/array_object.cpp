@@ -236,6 +236,65 @@ PyGetSetDef properties[] = {
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
+// ---- Methods that models call several times a layer ----
+
+/// Accepts stream= and nothing else by keyword.
+void check_keywords(const char* method, PyObject* names, PyObject* const* values) {
+  const Py_ssize_t count = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    PyObject* name = PyTuple_GET_ITEM(names, i);
+    if (PyUnicode_CompareWithASCIIString(name, "stream") != 0) {
+      fail_type(method, "got an unexpected keyword argument '", PyUnicode_AsUTF8(name), "'.");
+    }
+    py::cast<StreamArgument>(py::handle(values[i]));
+  }
+}
+
+/// Lengths or axes given one by one, or as one sequence; nullopt for a None.
+std::optional<Dims> spread(const char* method, const char* what, PyObject* const* values,
+                           Py_ssize_t count) {
+  if (count == 1) return to_axes(method, values[0]);
+  Dims dims;
+  for (Py_ssize_t i = 0; i < count; ++i) dims.push_back(to_int(method, values[i], what));
+  return dims;
+}
+
+PyObject* reshape_method(PyObject* self, PyObject* const* values, Py_ssize_t count,
+                         PyObject* names) {
+  return guarded([&] {
+    check_keywords("reshape", names, values + count);
+    const std::optional<Dims> shape = spread("reshape", "a length", values, count);
+    if (!shape) fail_type("reshape", "got None, expected lengths or one sequence of lengths.");
+    return to_object(reshape(array(get_array(self)), *shape));
+  });
+}
+
+PyObject* transpose_method(PyObject* self, PyObject* const* values, Py_ssize_t count,
+                           PyObject* names) {
+  return guarded([&] {
+    check_keywords("transpose", names, values + count);
+    if (count == 0) return to_object(transpose(array(get_array(self))));
+    return to_object(
+        transpose(array(get_array(self)), spread("transpose", "an axis", values, count)));
+  });
+}
+
+using FastMethod = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+
+PyCFunction as_function(FastMethod method) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method));
+}
+
+PyMethodDef methods[] = {
+    {"reshape", as_function(&reshape_method), METH_FASTCALL | METH_KEYWORDS,
+     "reshape(self, *shape: int | Sequence[int], stream: Stream | Device | None = None) -> array"
+     "\n\nSee :func:`nybble.core.reshape`; lengths or one sequence."},
+    {"transpose", as_function(&transpose_method), METH_FASTCALL | METH_KEYWORDS,
+     "transpose(self, *axes: int | Sequence[int], stream: Stream | Device | None = None) -> array"
+     "\n\nSee :func:`nybble.core.transpose`; axes or one sequence."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
 // ---- Indexing ----
 
 PyObject* subscript(PyObject* self, PyObject* index) {
@@ -282,6 +341,7 @@ py::custom_type_setup array_type_setup() {
     type.tp_richcompare = &compare;
     type.tp_hash = &hash;
     type.tp_getset = properties;
+    type.tp_methods = methods;
     general_dealloc = type.tp_base->tp_dealloc;  // what the type would inherit
     type.tp_dealloc = &dealloc;
     array_type = &type;

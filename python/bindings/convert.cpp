@@ -318,23 +318,12 @@ void check_fits(std::string_view op, py::handle value, Dtype dtype) {
   }
 }
 
-int64_t to_int(std::string_view op, py::handle value, std::string_view what) {
-  const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
-  if (!index) {
-    PyErr_Clear();
-    fail_type(op, "got ", type_name(value), " for ", what, ", expected an integer.");
-  }
-  const auto [bits, fits] = int_bits(index);
-  if (!fits) fail(op, what, " ", py::cast<std::string>(py::str(index)), " is too large.");
-  return bits;
-}
-
 bool is_sequence(py::handle value) {
   return PySequence_Check(value.ptr()) != 0 && !PyUnicode_Check(value.ptr()) && !is_array(value);
 }
 
 Dims to_dims(std::string_view op, py::handle value, std::string_view what) {
-  if (!is_sequence(value)) return {to_int(op, value, what)};
+  if (PyLong_CheckExact(value.ptr()) || !is_sequence(value)) return {to_int(op, value, what)};
   Dims dims;
   for (const py::handle item : value) dims.push_back(to_int(op, item, what));
   return dims;
@@ -425,6 +414,20 @@ std::pair<array, array> to_operands(std::string_view op, py::handle a, py::handl
   return {to_array(op, a), to_array(op, b)};
 }
 
+int64_t to_int(std::string_view op, py::handle value, std::string_view what) {
+  if (PyLong_CheckExact(value.ptr())) {
+    if (const auto [bits, fits] = int_bits(value); fits) return bits;
+  }
+  const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
+  if (!index) {
+    PyErr_Clear();
+    fail_type(op, "got ", type_name(value), " for ", what, ", expected an integer.");
+  }
+  const auto [bits, fits] = int_bits(index);
+  if (!fits) fail(op, what, " ", py::cast<std::string>(py::str(index)), " is too large.");
+  return bits;
+}
+
 Shape to_shape(std::string_view op, py::handle value) {
   const Shape shape = to_dims(op, value, "a length of the shape");
   for (const int64_t length : shape) {
@@ -441,7 +444,9 @@ std::optional<Dims> to_axes(std::string_view op, py::handle value) {
 
 py::tuple to_tuple(const Dims& dims) {
   py::tuple result(dims.size());
-  for (size_t i = 0; i < dims.size(); ++i) result[i] = dims[i];
+  for (size_t i = 0; i < dims.size(); ++i) {
+    PyTuple_SET_ITEM(result.ptr(), i, py::int_(dims[i]).release().ptr());
+  }
   return result;
 }
 

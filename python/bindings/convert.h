@@ -58,6 +58,9 @@ array to_weak_array(std::string_view op, py::handle value, Dtype other);
 /// arrays.
 bool is_weak(py::handle value);
 
+/// An integer; `what` names it in errors.
+int64_t to_int(std::string_view op, py::handle value, std::string_view what);
+
 /// A shape: an int or a sequence of ints. ValueError for negative lengths.
 Shape to_shape(std::string_view op, py::handle value);
 
