@@ -1,8 +1,9 @@
 """The table of cases: what is measured, beside whom, and what it has to reach."""
 
+from .calls import call_cases
 from .case import Case
 from .codec import dequantize_case, fit_case, quantize_case
-from .dense import dense_case, gather_case, overhead_case
+from .dense import dense_case, gather_case
 from .libraries import MLX, MLX_FLOAT32, NUMPY, ORT_FLOAT, ORT_INT8
 from .matrices import FP_MODES, Format
 from .product import Product, case
@@ -11,7 +12,6 @@ from .targets import (
     faster_than,
     items_per_second,
     rate_against,
-    seconds,
     share_of_limit,
     time_against,
     time_per_byte_against,
@@ -111,5 +111,5 @@ def all_cases() -> list[Case]:
         dense_case("dense float16", DENSE, "float16", [], time_against(DENSE_FLOAT, 1.0)),
         case(ALONE, CALLS, Product(512, threads=1)),
         case("M=512 4 bits float32, 2 threads", CALLS, Product(512, threads=2), [], fast),
-        overhead_case("quantized_matmul of 32 x 64", CALLS, seconds(2e-6)),
+        *call_cases(CALLS),
     ]

@@ -1,4 +1,4 @@
-"""Dense products, the product with chosen experts, and the overhead of a call."""
+"""Dense products, and the product with chosen experts."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,8 +10,8 @@ import nybble.core as mx
 
 from .case import STANDARD, Case, Contestant, Contestants, Plan
 from .libraries import NUMPY, ROUNDING, need, ours, to_float64
-from .matrices import Format, make_matrices, make_matrix, rounded
-from .product import CHECKED, CONTRACT, Check, Product, arguments, options
+from .matrices import Format, make_matrix, rounded
+from .product import CHECKED, CONTRACT, Product, arguments, options
 from .results import OURS
 from .targets import Target
 
@@ -100,22 +100,3 @@ def make_gather(plan: Plan) -> Contestants:
 
     # The experts are larger than the cache together: they are their own eight matrices in turn.
     return {OURS: Contestant([call], check)}
-
-
-def overhead_case(name: str, section: str, *targets: Target) -> Case:
-    """A product so small that only the call counts."""
-    return Case(name, section, make_overhead, targets=targets)
-
-
-def make_overhead(plan: Plan) -> Contestants:
-    product = Product()
-    matrices = make_matrices(product.format, (32, 64), 1)
-    x = np.random.default_rng(3).standard_normal((1, 64), np.float32)
-    # As written in a program: with its keyword arguments.
-    values, parts = ours(x), arguments(matrices[0], ours)
-
-    def call() -> object:
-        return mx.quantized_matmul(values, *parts, group_size=64, bits=4)  # type: ignore[misc]
-
-    check = Check(product, matrices, x, CONTRACT["float32"])
-    return {OURS: Contestant([call], check, inner=plan.sizes.inner)}

@@ -15,89 +15,6 @@ namespace {
 
 using ArrayClass = py::class_<array>;
 using Unary = array (*)(const array&);
-using Binary = array (*)(const array&, const array&);
-
-py::object not_implemented() { return py::reinterpret_borrow<py::object>(Py_NotImplemented); }
-
-/// True for operands that a binary operator takes. Lists, strings and the like raise what MLX
-/// raises; objects of other classes get their own chance to answer.
-bool takes_operand(std::string_view op, py::handle value) {
-  if (is_array(value) || is_weak(value)) return true;
-  const bool refused = value.is_none() || PyUnicode_Check(value.ptr()) ||
-                       PySequence_Check(value.ptr()) != 0 || PyDict_Check(value.ptr());
-  if (refused) to_array(op, value);
-  return false;
-}
-
-/// Adds self.__name__, self.__rname__ and self.__iname__ for an operation.
-void def_operator(ArrayClass& cls, const std::string& name, std::string_view op, Binary f) {
-  const std::string plain = "__" + name + "__";
-  const std::string reflected = "__r" + name + "__";
-  const std::string in_place = "__i" + name + "__";
-  cls.def(plain.c_str(), [op, f](const py::object& self, const py::object& other) -> py::object {
-    if (!takes_operand(op, other)) return not_implemented();
-    const auto [a, b] = to_operands(op, self, other);
-    return py::cast(f(a, b));
-  });
-  cls.def(reflected.c_str(),
-          [op, f](const py::object& self, const py::object& other) -> py::object {
-            if (!takes_operand(op, other)) return not_implemented();
-            const auto [a, b] = to_operands(op, other, self);
-            return py::cast(f(a, b));
-          });
-  // The object stays, its value changes: names bound to it see the result.
-  cls.def(in_place.c_str(), [op, f](const py::object& self, const py::object& other) -> py::object {
-    if (!takes_operand(op, other)) return not_implemented();
-    const auto [a, b] = to_operands(op, self, other);
-    array result = f(a, b);
-    py::cast<array&>(self) = std::move(result);
-    return self;
-  });
-}
-
-void def_operators(ArrayClass& cls) {
-  def_operator(cls, "add", "add", &add);
-  def_operator(cls, "sub", "subtract", &subtract);
-  def_operator(cls, "mul", "multiply", &multiply);
-  def_operator(cls, "truediv", "divide", &divide);
-  def_operator(cls, "floordiv", "floor_divide", &floor_divide);
-  def_operator(cls, "mod", "remainder", &remainder);
-  def_operator(cls, "pow", "power", &power);
-  def_operator(cls, "and", "bitwise_and", &bitwise_and);
-  def_operator(cls, "or", "bitwise_or", &bitwise_or);
-  def_operator(cls, "xor", "bitwise_xor", &bitwise_xor);
-  def_operator(cls, "lshift", "left_shift", &left_shift);
-  def_operator(cls, "rshift", "right_shift", &right_shift);
-  def_operator(cls, "matmul", "matmul", &matmul);
-  cls.def("__neg__", [](const array& self) { return negative(self); });
-  cls.def("__pos__", [](const array& self) { return self.alias(); });
-  cls.def("__abs__", [](const array& self) { return abs(self); });
-  cls.def("__invert__", [](const array& self) { return bitwise_invert(self); });
-  cls.def("__divmod__", [](const py::object& self, const py::object& other) -> py::object {
-    if (!takes_operand("divmod", other)) return not_implemented();
-    const auto [a, b] = to_operands("divmod", self, other);
-    return py::cast(divmod(a, b));
-  });
-}
-
-void def_comparison(ArrayClass& cls, const char* name, std::string_view op, Binary f) {
-  cls.def(name, [op, f](const py::object& self, const py::object& other) -> py::object {
-    if (!takes_operand(op, other)) return not_implemented();
-    const auto [a, b] = to_operands(op, self, other);
-    return py::cast(f(a, b));
-  });
-}
-
-/// == and != answer for every object: what is no number and no array is not equal.
-void def_equality(ArrayClass& cls, const char* name, std::string_view op, Binary f,
-                  bool otherwise) {
-  cls.def(name, [op, f, otherwise](const py::object& self, const py::object& other) -> py::object {
-    if (other.is_none()) to_array(op, other);
-    if (!is_array(other) && !is_weak(other)) return py::bool_(otherwise);
-    const auto [a, b] = to_operands(op, self, other);
-    return py::cast(f(a, b));
-  });
-}
 
 void def_unary_methods(ArrayClass& cls) {
   constexpr std::pair<const char*, Unary> kMethods[] = {
@@ -189,28 +106,7 @@ void def_reductions(ArrayClass& cls) {
   def_scan<&cummin>(cls, "cummin");
 }
 
-/// Axes or lengths given one by one, or as one sequence.
-py::object spread(const py::args& values) {
-  if (values.size() == 1 && (values[0].is_none() || PySequence_Check(values[0].ptr()) != 0)) {
-    return values[0];
-  }
-  return values;
-}
-
 void def_shape_methods(ArrayClass& cls) {
-  cls.def(
-      "reshape",
-      [](array self, const py::args& shape, StreamArgument) {
-        return reshape(self, to_axes("reshape", spread(shape)).value());
-      },
-      py::kw_only(), kStream, "See :func:`nybble.core.reshape`; lengths or one sequence.");
-  cls.def(
-      "transpose",
-      [](array self, const py::args& axes, StreamArgument) {
-        if (axes.empty()) return transpose(self);
-        return transpose(self, to_axes("transpose", spread(axes)));
-      },
-      py::kw_only(), kStream, "See :func:`nybble.core.transpose`; axes or one sequence.");
   cls.def(
       "flatten",
       [](array self, int64_t start_axis, int64_t end_axis, StreamArgument) {
@@ -250,22 +146,6 @@ void def_shape_methods(ArrayClass& cls) {
   cls.def(
       "view", [](array self, Dtype dtype, StreamArgument) { return view(self, dtype); }, "dtype"_a,
       py::kw_only(), kStream, "See :func:`nybble.core.view`.");
-}
-
-void def_properties(ArrayClass& cls) {
-  cls.def_property_readonly(
-      "shape", [](const array& self) { return to_tuple(self.shape()); },
-      "The lengths of the axes, a tuple.");
-  cls.def_property_readonly("dtype", &array::dtype, "The type of the elements.");
-  cls.def_property_readonly("ndim", &array::ndim, "The number of axes.");
-  cls.def_property_readonly("size", &array::size, "The number of elements.");
-  cls.def_property_readonly("itemsize", &array::itemsize, "Bytes an element.");
-  cls.def_property_readonly("nbytes", &array::nbytes, "Bytes of all elements.");
-  cls.def_property_readonly(
-      "T", [](const array& self) { return transpose(self); }, "The array with its axes reversed.");
-  cls.def_property_readonly(
-      "mT", [](const array& self) { return swapaxes(self, -1, -2); },
-      "The array with its last two axes swapped.");
 }
 
 /// The one element of an array of size 1.
@@ -326,13 +206,12 @@ void def_conversions(ArrayClass& cls) {
     if (py::len(spec) == 0 || get_array(self).ndim() != 0) return py::str(self);
     return element_to_python(get_array(self), 0).attr("__format__")(spec);
   });
-  cls.def("__hash__", [](const py::object& self) { return _Py_HashPointer(self.ptr()); });
 }
 
 }  // namespace
 
 void init_array(py::module_& m) {
-  ArrayClass cls(m, "array", buffer_protocol_setup(), R"doc(
+  ArrayClass cls(m, "array", array_type_setup(), R"doc(
 An n-dimensional array of one dtype.
 
 ``array(value, dtype=None)`` copies a number, nested lists, a NumPy array, or anything that offers the
@@ -377,14 +256,6 @@ Example:
     >>> mx.asarray([1, 2], mx.float16)
     array([1, 2], dtype=float16)
 )doc");
-  def_properties(cls);
-  def_operators(cls);
-  def_comparison(cls, "__lt__", "less", &less);
-  def_comparison(cls, "__le__", "less_equal", &less_equal);
-  def_comparison(cls, "__gt__", "greater", &greater);
-  def_comparison(cls, "__ge__", "greater_equal", &greater_equal);
-  def_equality(cls, "__eq__", "equal", &equal, false);
-  def_equality(cls, "__ne__", "not_equal", &not_equal, true);
   def_unary_methods(cls);
   def_reductions(cls);
   def_shape_methods(cls);

@@ -18,7 +18,14 @@ std::string type_name(py::handle value) {
   return py::cast<std::string>(py::type::handle_of(value).attr("__name__"));
 }
 
+/// True for Python's own numbers, which are no NumPy scalars (np.float64 is a float, too).
+bool is_plain_number(py::handle value) {
+  return PyFloat_CheckExact(value.ptr()) || PyLong_CheckExact(value.ptr()) ||
+         PyBool_Check(value.ptr());
+}
+
 bool is_numpy(py::handle value) {
+  if (is_plain_number(value)) return false;
   static const auto generic = py::module_::import("numpy").attr("generic");
   return py::isinstance<py::array>(value) || py::isinstance(value, generic);
 }
@@ -311,23 +318,12 @@ void check_fits(std::string_view op, py::handle value, Dtype dtype) {
   }
 }
 
-int64_t to_int(std::string_view op, py::handle value, std::string_view what) {
-  const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
-  if (!index) {
-    PyErr_Clear();
-    fail_type(op, "got ", type_name(value), " for ", what, ", expected an integer.");
-  }
-  const auto [bits, fits] = int_bits(index);
-  if (!fits) fail(op, what, " ", py::cast<std::string>(py::str(index)), " is too large.");
-  return bits;
-}
-
 bool is_sequence(py::handle value) {
   return PySequence_Check(value.ptr()) != 0 && !PyUnicode_Check(value.ptr()) && !is_array(value);
 }
 
 Dims to_dims(std::string_view op, py::handle value, std::string_view what) {
-  if (!is_sequence(value)) return {to_int(op, value, what)};
+  if (PyLong_CheckExact(value.ptr()) || !is_sequence(value)) return {to_int(op, value, what)};
   Dims dims;
   for (const py::handle item : value) dims.push_back(to_int(op, item, what));
   return dims;
@@ -335,9 +331,14 @@ Dims to_dims(std::string_view op, py::handle value, std::string_view what) {
 
 }  // namespace
 
-bool is_array(py::handle value) { return py::isinstance<array>(value); }
+bool is_array(py::handle value) {
+  return exact_array(value.ptr()) != nullptr || py::isinstance<array>(value);
+}
 
-const array& get_array(py::handle value) { return py::cast<const array&>(value); }
+const array& get_array(py::handle value) {
+  const array* exact = exact_array(value.ptr());
+  return exact != nullptr ? *exact : py::cast<const array&>(value);
+}
 
 array make_array(py::handle value, std::optional<Dtype> dtype) {
   if (is_array(value)) {
@@ -413,6 +414,20 @@ std::pair<array, array> to_operands(std::string_view op, py::handle a, py::handl
   return {to_array(op, a), to_array(op, b)};
 }
 
+int64_t to_int(std::string_view op, py::handle value, std::string_view what) {
+  if (PyLong_CheckExact(value.ptr())) {
+    if (const auto [bits, fits] = int_bits(value); fits) return bits;
+  }
+  const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
+  if (!index) {
+    PyErr_Clear();
+    fail_type(op, "got ", type_name(value), " for ", what, ", expected an integer.");
+  }
+  const auto [bits, fits] = int_bits(index);
+  if (!fits) fail(op, what, " ", py::cast<std::string>(py::str(index)), " is too large.");
+  return bits;
+}
+
 Shape to_shape(std::string_view op, py::handle value) {
   const Shape shape = to_dims(op, value, "a length of the shape");
   for (const int64_t length : shape) {
@@ -429,7 +444,9 @@ std::optional<Dims> to_axes(std::string_view op, py::handle value) {
 
 py::tuple to_tuple(const Dims& dims) {
   py::tuple result(dims.size());
-  for (size_t i = 0; i < dims.size(); ++i) result[i] = dims[i];
+  for (size_t i = 0; i < dims.size(); ++i) {
+    PyTuple_SET_ITEM(result.ptr(), i, py::int_(dims[i]).release().ptr());
+  }
   return result;
 }
 

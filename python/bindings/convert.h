@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "array_object.h"
 #include "nybble/array/array.h"
 
 namespace nybble::python {
@@ -42,6 +43,10 @@ array share_array(py::handle value, std::optional<Dtype> dtype, std::optional<bo
 /// An operand of an op: an array of ours as it is, anything else as by make_array.
 array to_array(std::string_view op, py::handle value);
 
+/// x[index], and x[index] = value.
+array get_subscript(array self, py::handle index);
+void set_subscript(array& self, py::handle index, py::handle value);
+
 /// Two operands. Python and NumPy scalars and NumPy arrays are weak: they take the dtype of the
 /// array on the other side where that can hold their kind. ValueError if an integer does not fit.
 std::pair<array, array> to_operands(std::string_view op, py::handle a, py::handle b);
@@ -52,6 +57,9 @@ array to_weak_array(std::string_view op, py::handle value, Dtype other);
 /// True for values that the weak rule covers: bool, int, float, complex and NumPy's scalars and
 /// arrays.
 bool is_weak(py::handle value);
+
+/// An integer; `what` names it in errors.
+int64_t to_int(std::string_view op, py::handle value, std::string_view what);
 
 /// A shape: an int or a sequence of ints. ValueError for negative lengths.
 Shape to_shape(std::string_view op, py::handle value);

@@ -24,7 +24,15 @@ std::optional<int64_t> to_bound(py::handle value) {
 
 IndexItem to_item(std::string_view op, py::handle value) {
   if (value.is_none()) return NewAxis{};
-  if (value.is(py::ellipsis())) return Ellipsis{};
+  if (value.ptr() == Py_Ellipsis) return Ellipsis{};
+  if (PyLong_CheckExact(value.ptr())) {
+    const Py_ssize_t index = PyLong_AsSsize_t(value.ptr());
+    if (index == -1 && PyErr_Occurred() != nullptr) {
+      PyErr_Clear();
+      throw py::index_error(detail::message(op, "the index does not fit 64 bits."));
+    }
+    return static_cast<int64_t>(index);
+  }
   if (PySlice_Check(value.ptr())) {
     const auto* slice = reinterpret_cast<PySliceObject*>(value.ptr());
     return Slice{to_bound(slice->start), to_bound(slice->stop), to_bound(slice->step).value_or(1)};
@@ -48,6 +56,7 @@ IndexItem to_item(std::string_view op, py::handle value) {
 std::vector<IndexItem> to_items(std::string_view op, py::handle index) {
   std::vector<IndexItem> items;
   if (PyTuple_Check(index.ptr())) {
+    items.reserve(static_cast<size_t>(PyTuple_GET_SIZE(index.ptr())));
     for (const py::handle item : index) items.push_back(to_item(op, item));
   } else {
     items.push_back(to_item(op, index));
@@ -66,25 +75,20 @@ std::vector<IndexItem> to_set_items(py::handle index) {
 
 }  // namespace
 
-void init_indexing(py::module_& m) {
-  py::object cls = m.attr("array");
-  const auto def = [&](const char* name, auto f) {
-    cls.attr(name) = py::cpp_function(f, py::name(name), py::is_method(cls));
-  };
-  def("__getitem__", [](array self, const py::object& index) {
-    return get_item(self, to_items("getitem", index));
-  });
-  // By reference: a copy of the handle would be a second owner, and every write would copy the
-  // data.
-  def("__setitem__", [](array& self, const py::object& index, const py::object& value) {
-    if (PyList_Check(value.ptr()) || PyTuple_Check(value.ptr())) {
-      fail("setitem", "cannot assign a list or tuple; convert it with array().");
-    }
-    const array values =
-        is_array(value) ? get_array(value) : to_weak_array("setitem", value, self.dtype());
-    set_item(self, to_set_items(index), values);
-  });
+array get_subscript(array self, py::handle index) {
+  return get_item(self, to_items("getitem", index));
+}
 
+void set_subscript(array& self, py::handle index, py::handle value) {
+  if (PyList_Check(value.ptr()) || PyTuple_Check(value.ptr())) {
+    fail("setitem", "cannot assign a list or tuple; convert it with array().");
+  }
+  const array values =
+      is_array(value) ? get_array(value) : to_weak_array("setitem", value, self.dtype());
+  set_item(self, to_set_items(index), values);
+}
+
+void init_indexing(py::module_& m) {
   m.def(
       "take",
       [](array a, const py::object& indices, std::optional<int64_t> axis, StreamArgument) {

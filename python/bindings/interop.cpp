@@ -104,8 +104,13 @@ void release_buffer(PyObject*, Py_buffer* view) {
   if (exported->writable) exported->source.storage()->writable_exports.fetch_sub(1);
 }
 
+bool numpy_has_bfloat16 = true;  // guarded by the GIL; MLX refuses, and so do we in its place
+
 /// NumPy's bfloat16, which the package ml_dtypes brings.
 py::object numpy_bfloat16() {
+  if (!numpy_has_bfloat16) {
+    fail("array", "NumPy has no bfloat16 (MLX's rule); convert with astype(float32).");
+  }
   try {
     return py::module_::import("ml_dtypes").attr("bfloat16");
   } catch (const py::error_already_set&) {
@@ -195,12 +200,9 @@ py::object to_list(const array& a) {
   });
 }
 
-py::custom_type_setup buffer_protocol_setup() {
-  return py::custom_type_setup([](PyHeapTypeObject* heap_type) {
-    heap_type->as_buffer.bf_getbuffer = &get_buffer;
-    heap_type->as_buffer.bf_releasebuffer = &release_buffer;
-    heap_type->ht_type.tp_as_buffer = &heap_type->as_buffer;
-  });
+void set_buffer_slots(PyBufferProcs& slots) {
+  slots.bf_getbuffer = &get_buffer;
+  slots.bf_releasebuffer = &release_buffer;
 }
 
 void def_interop(py::module_& m, py::class_<array>& cls) {
@@ -226,6 +228,7 @@ void def_interop(py::module_& m, py::class_<array>& cls) {
     return ArrayIterator{self};
   });
   m.def("_array_from_bytes", &from_bytes);
+  m.def("_set_numpy_bfloat16", [](bool allowed) { numpy_has_bfloat16 = allowed; });
 }
 
 }  // namespace nybble::python

@@ -28,6 +28,7 @@ REWRITTEN = [
     (r"typing\.SupportsInt(?: \| typing\.SupportsIndex)?", "int"),
     (r"typing\.SupportsFloat(?: \| typing\.SupportsIndex)?", "float"),
     (r"\bStream \| Device \| None", "_StreamOrDevice"),
+    (r"(?<![\w.])Sequence\b", "collections.abc.Sequence"),
     (r"collections\.abc\.Iterator$", "collections.abc.Iterator[Any]"),
     (r"\bCallable\b(?!\[)", "collections.abc.Callable[..., Any]"),
     (r"collections\.abc\.collections\.abc\.", "collections.abc."),
@@ -74,11 +75,24 @@ RETURNS = {
     "array.__index__": "int",
     "array.__int__": "int",
     "array.__iter__": "collections.abc.Iterator[array]",
+    "array.T": "array",
+    "array.dtype": "Dtype",
+    "array.itemsize": "int",
+    "array.mT": "array",
+    "array.nbytes": "int",
+    "array.ndim": "int",
     "array.shape": "tuple[int, ...]",
-    "array.strides": "tuple[int, ...]",
+    "array.size": "int",
     "broadcast_arrays": "tuple[array, ...]",
     "broadcast_shapes": "tuple[int, ...]",
     "quantize": "tuple[array, ...]",
+}
+# What Python calls through a slot of the type, beside binary operators: it has no signature.
+SLOTS = {
+    **dict.fromkeys(["__abs__", "__invert__", "__neg__", "__pos__"], "(self) -> array"),
+    "__getitem__": "(self, index: Any, /) -> array",
+    "__hash__": "(self) -> int",
+    "__setitem__": "(self, index: Any, value: _Operand, /) -> None",
 }
 # Whole signatures, for what no docstring can say.
 SIGNATURES = {

@@ -20,7 +20,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from stub_types import ALIASES, HEADER, IMPORTS, PARAMETERS, RETURNS, REWRITTEN, SIGNATURES
+from stub_types import ALIASES, HEADER, IMPORTS, PARAMETERS, RETURNS, REWRITTEN, SIGNATURES, SLOTS
 
 FOLDER = Path(__file__).resolve().parent.parent / "nybble" / "core"
 WIDTH = 100
@@ -124,17 +124,21 @@ def function(owner: str, name: str, value: Any, in_class: bool) -> list[str]:
     for signature, text in overloads:
         if not re.match(r"\w+\(", signature):
             raise UnreadableError(f"{owner}: its docstring does not begin with a signature")
-        parts, result = definition(owner, name, signature, in_class)
-        head = f"def {name}({', '.join(parts)}) -> {result}:"
-        if len(head) > WIDTH - 4 * in_class:
-            body = "".join(f"    {part},\n" for part in parts)
-            head = f"def {name}(\n{body}) -> {result}:"
-        if name in _COMPARISONS and result != "bool":
-            head += "  # type: ignore[override]"
-        if len(overloads) > 1:
-            lines.append("@overload")
-        lines += with_body(head, quoted(text))
+        lines += ["@overload"] * (len(overloads) > 1)
+        lines += defined(owner, name, signature, text, in_class)
     return lines
+
+
+def defined(owner: str, name: str, signature: str, doc: str, in_class: bool) -> list[str]:
+    """One definition, of a signature and a docstring."""
+    parts, result = definition(owner, name, signature, in_class)
+    head = f"def {name}({', '.join(parts)}) -> {result}:"
+    if len(head) > WIDTH - 4 * in_class:
+        body = "".join(f"    {part},\n" for part in parts)
+        head = f"def {name}(\n{body}) -> {result}:"
+    if name in _COMPARISONS and result != "bool":
+        head += "  # type: ignore[override]"
+    return with_body(head, quoted(doc))
 
 
 def with_body(head: str, body: list[str]) -> list[str]:
@@ -162,6 +166,15 @@ def klass(name: str, value: type) -> list[str]:
 
 
 def class_member(owner: str, name: str, item: Any) -> list[str]:
+    """The lines for one name of a class; none for what every object has."""
+    if isinstance(item, types.WrapperDescriptorType):
+        slot = (
+            "(self, other: object, /) -> object" if _OPERATOR.fullmatch(name) else SLOTS.get(name)
+        )
+        return [] if slot is None else defined(owner, name, name + slot, "", in_class=True)
+    if isinstance(item, types.GetSetDescriptorType):
+        result = RETURNS.get(owner, "Any")
+        return ["@property", *with_body(f"def {name}(self) -> {result}:", quoted(item.__doc__))]
     if isinstance(item, property):
         signature = "get" + (item.fget.__doc__ or "(self)").split("\n")[0]
         _, result = definition(owner, name, signature, in_class=True)
@@ -170,8 +183,6 @@ def class_member(owner: str, name: str, item: Any) -> list[str]:
         return []
     if isinstance(item, (staticmethod, classmethod)):
         raise UnreadableError(f"{owner}: static and class methods are not known to the generator")
-    if name == "__init__" and (item.__doc__ or "").startswith("Initialize self"):
-        return []
     return function(owner, name, item, in_class=True) if callable(item) else []
 
 

@@ -1,7 +1,8 @@
 """Quantized inference on CPUs with the interface of MLX.
 
 ``nybble.core`` holds arrays and operations, ``nybble.nn`` layers and whole-model quantization,
-``nybble.utils`` functions on nested containers.
+``nybble.utils`` functions on nested containers. ``nybble.compat``, when imported, lets nybble stand
+in for ``mlx`` in programs written for it.
 
 Example:
     >>> import nybble.core as mx

@@ -207,7 +207,7 @@ class Recycler {
 
 }  // namespace
 
-Buffer::Buffer(void* data, size_t size_bytes, size_t capacity_bytes, bool writable,
+Buffer::Buffer(Access, void* data, size_t size_bytes, size_t capacity_bytes, bool writable,
                std::function<void()> release)
     : data_(data),
       size_bytes_(size_bytes),
@@ -220,12 +220,13 @@ std::shared_ptr<Buffer> Buffer::allocate(size_t size_bytes) {
   const size_t step = size_bytes >= kCachedBytes ? kPageBytes : kBufferAlignment;
   size_t capacity_bytes = std::max(round_up(size_bytes, step), step);
   void* data = Recycler::instance().allocate(capacity_bytes);
-  return std::shared_ptr<Buffer>(new Buffer(data, size_bytes, capacity_bytes, true, {}));
+  return std::make_shared<Buffer>(Access{}, data, size_bytes, capacity_bytes, true, nullptr);
 }
 
 std::shared_ptr<Buffer> Buffer::borrow(void* data, size_t size_bytes, bool writable,
                                        std::function<void()> release) {
-  return std::shared_ptr<Buffer>(new Buffer(data, size_bytes, 0, writable, std::move(release)));
+  return std::make_shared<Buffer>(Access{}, data, size_bytes, size_t{0}, writable,
+                                  std::move(release));
 }
 
 Buffer::~Buffer() {

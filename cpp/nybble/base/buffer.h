@@ -32,9 +32,13 @@ class Buffer {
   bool writable() const { return writable_; }
 
  private:
-  Buffer(void* data, size_t size_bytes, size_t capacity_bytes, bool writable,
+  struct Access {};  // makes the constructor ours alone, and still open to make_shared
+
+ public:
+  Buffer(Access, void* data, size_t size_bytes, size_t capacity_bytes, bool writable,
          std::function<void()> release);
 
+ private:
   void* data_;
   size_t size_bytes_;
   size_t capacity_bytes_;  // what was allocated; 0 for borrowed memory

@@ -23,6 +23,15 @@ inline constexpr size_t kMaxDims = 16;
 class Dims {
  public:
   Dims() = default;
+  // Most have a few numbers of the sixteen: only those are copied.
+  Dims(const Dims& other) : size_(other.size_) {
+    std::copy(other.begin(), other.end(), values_.begin());
+  }
+  Dims& operator=(const Dims& other) {
+    size_ = other.size_;
+    std::copy(other.begin(), other.end(), values_.begin());
+    return *this;
+  }
   Dims(std::initializer_list<int64_t> values) : Dims(values.begin(), values.end()) {}
   explicit Dims(std::span<const int64_t> values) : Dims(values.begin(), values.end()) {}
   template <class Iterator>
