@@ -73,7 +73,7 @@ def make_product(plan: Plan) -> Contestants:
     values, parts = ours(x), arguments(matrices[0], ours)
 
     def call() -> object:  # as written in a program: with its keyword arguments
-        return mx.quantized_matmul(values, *parts, group_size=64, bits=4)
+        return mx.quantized_matmul(values, *parts, group_size=64, bits=4)  # type: ignore[misc]
 
     check = Check(product, matrices, x, CONTRACT["float32"])
     return {OURS: Contestant([call], check, inner=plan.sizes.inner)}

@@ -204,10 +204,12 @@ def module_stub(module: types.ModuleType) -> str:
     """
     constants, body, unreadable = [], [], []
     submodules = []
-    public = {n: v for n, v in sorted(vars(module).items()) if not n.startswith("_")}
-    # Types of public names, such as that of `random.state`, are needed and need not be public.
-    private = {type(v).__name__: type(v) for v in public.values() if is_ours(type(v), module)}
-    for name, value in {**private, **public}.items():
+    # Private ones too: the Python parts of the package call some.
+    members = {n: v for n, v in vars(module).items() if not n.startswith("__")}
+    # The class of a constant, such as that of `random.state`, need not be a member itself.
+    classes = {type(v).__name__: type(v) for v in members.values()}
+    classes = {n: c for n, c in classes.items() if c.__module__ == module.__name__}
+    for name, value in sorted({**classes, **members}.items()):
         if isinstance(value, types.ModuleType):
             submodules.append(name)
             continue
@@ -225,10 +227,6 @@ def module_stub(module: types.ModuleType) -> str:
     text = "\n".join([*constants, *body])
     text = text.replace(f"{module.__name__}.", "").replace("nybble.core.", "")
     return header(module, submodules, text) + text + "\n"
-
-
-def is_ours(kind: type, module: types.ModuleType) -> bool:
-    return kind.__module__ == module.__name__ and kind.__name__.startswith("_")
 
 
 def header(module: types.ModuleType, submodules: list[str], text: str) -> str:

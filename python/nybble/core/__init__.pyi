@@ -23,6 +23,9 @@ _F = TypeVar("_F", bound=collections.abc.Callable[..., Any])
 
 __version__: str
 
+def _array_from_bytes(arg0: Any, arg1: Any, arg2: Dtype, /) -> array: ...
+def _dtype_named(arg0: str, /) -> Dtype: ...
+def _set_numpy_bfloat16(arg0: bool, /) -> None: ...
 bfloat16: Dtype
 bool_: Dtype
 complex64: Dtype
