@@ -115,7 +115,8 @@ class FewRows {
       float* to = q_of(head, row);
       if (row < work_.rows()) {
         const W* from = work_.q_row(head / work_.kv_heads, head % work_.kv_heads, row);
-        kernels_of_w_.pack({from, 0, work_.q.column_stride, 1, work_.depth}, 1, to);
+        // As one step of adjacent lines, which is how the kernel moves whole vectors.
+        kernels_of_w_.pack({from, 1, 0, work_.depth, 1}, work_.depth, to);
       } else {
         std::fill(to, to + work_.depth, 0.0f);
       }

@@ -32,33 +32,33 @@ inline constexpr size_t kValueKeys = 16;
 // asked for so many keys before they are needed.
 inline constexpr size_t kKeysAhead = 16;
 
-/// The scores of kScoreSums / kQueries keys, those at or after `keys` of them repeated.
+/// sums[j * kQueries + i] += what the elements of q and k from `at` on, less than a vector, add.
 template <size_t kQueries, class W>
-HWY_INLINE void score_keys(const SdpaScores<W>& task, size_t first, size_t keys, float* to) {
-  constexpr size_t kKeys = kScoreSums / kQueries;
-  const hn::ScalableTag<float> d;
-  const size_t lanes = hn::Lanes(d);
-  const W* k[kKeys];
-  hn::Vec<decltype(d)> sum[kScoreSums];
-  float rest[kScoreSums] = {};
-#pragma GCC unroll 16
-  for (size_t j = 0; j < kKeys; ++j) {
-    k[j] = task.k + static_cast<ptrdiff_t>(first + HWY_MIN(j, keys - 1)) * task.k_stride;
-  }
-#pragma GCC unroll 16
-  for (size_t i = 0; i < kScoreSums; ++i) sum[i] = hn::Zero(d);
-  const ptrdiff_t ahead = static_cast<ptrdiff_t>(kKeysAhead) * task.k_stride;
-  size_t at = 0;
-  for (; at + lanes <= task.depth; at += lanes) {
-    hn::Vec<decltype(d)> key[kKeys];
-#pragma GCC unroll 16
-    for (size_t j = 0; j < kKeys; ++j) {
-      key[j] = load_wide(d, k[j] + at);
-      hwy::Prefetch(k[j] + ahead + at);
+HWY_NOINLINE void score_rest(const SdpaScores<W>& task, const W* const* k, size_t at, float* sums) {
+  for (size_t j = 0; j < kScoreSums / kQueries; ++j) {
+    for (size_t d = at; d < task.depth; ++d) {
+      const auto key = static_cast<float>(k[j][d]);
+      for (size_t i = 0; i < kQueries; ++i) {
+        sums[j * kQueries + i] += task.q[i * task.depth + d] * key;
+      }
     }
+  }
+}
+
+/// sum[j * kQueries + i] += q[i] * k[j] of kVectors vectors from `at` on. With few registers, what
+/// is added where is fixed: pin.
+template <size_t kQueries, size_t kVectors, class D, class W>
+HWY_INLINE void add_scores(D d, const float* const* q, const W* const* k, size_t at,
+                           hn::Vec<D>* sum) {
+  constexpr size_t kKeys = kScoreSums / kQueries;
+#pragma GCC unroll 16
+  for (size_t n = 0; n < kVectors; ++n, at += hn::MaxLanes(D())) {
+    hn::Vec<D> key[kKeys];
+#pragma GCC unroll 16
+    for (size_t j = 0; j < kKeys; ++j) key[j] = load_wide(d, k[j] + at);
 #pragma GCC unroll 16
     for (size_t i = 0; i < kQueries; ++i) {
-      const auto query = hn::LoadU(d, task.q + i * task.depth + at);
+      const auto query = hn::LoadU(d, q[i] + at);
 #pragma GCC unroll 16
       for (size_t j = 0; j < kKeys; ++j) {
         sum[j * kQueries + i] = hn::MulAdd(query, key[j], sum[j * kQueries + i]);
@@ -66,17 +66,40 @@ HWY_INLINE void score_keys(const SdpaScores<W>& task, size_t first, size_t keys,
       }
     }
   }
-  for (; at < task.depth; ++at) {
-    for (size_t j = 0; j < kKeys; ++j) {
-      const auto value = static_cast<float>(k[j][at]);
-      for (size_t i = 0; i < kQueries; ++i) {
-        rest[j * kQueries + i] += task.q[i * task.depth + at] * value;
-      }
-    }
+}
+
+/// The scores of kScoreSums / kQueries keys from `first` on; the last key stands in for those past
+/// it.
+template <size_t kQueries, class W>
+HWY_INLINE void score_keys(const SdpaScores<W>& task, size_t first, float* to) {
+  constexpr size_t kKeys = kScoreSums / kQueries;
+  const hn::ScalableTag<float> d;
+  constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
+  // A cache line of keys at a time.
+  constexpr size_t kVectors = HWY_MAX(64 / sizeof(W) / kLanes, 1);
+  const W* k[kKeys];
+  const float* q[kQueries];
+  hn::Vec<decltype(d)> sum[kScoreSums];
+#pragma GCC unroll 16
+  for (size_t j = 0; j < kKeys; ++j) {
+    const size_t key = HWY_MIN(first + j, task.keys - 1);
+    k[j] = task.k + static_cast<ptrdiff_t>(key) * task.k_stride;
   }
-  float sums[kScoreSums];
-  store_eight_sums(sum, sums);
-  for (size_t i = 0; i < keys * kQueries; ++i) to[i] = sums[i] + rest[i];
+#pragma GCC unroll 16
+  for (size_t i = 0; i < kQueries; ++i) q[i] = task.q + i * task.depth;
+#pragma GCC unroll 16
+  for (size_t i = 0; i < kScoreSums; ++i) sum[i] = hn::Zero(d);
+  const ptrdiff_t ahead = static_cast<ptrdiff_t>(kKeysAhead) * task.k_stride;
+  const size_t depth = task.depth;
+  size_t at = 0;
+  for (; at + kVectors * kLanes <= depth; at += kVectors * kLanes) {
+#pragma GCC unroll 16
+    for (size_t j = 0; j < kKeys; ++j) hwy::Prefetch(k[j] + ahead + at);
+    add_scores<kQueries, kVectors>(d, q, k, at, sum);
+  }
+  for (; at + kLanes <= depth; at += kLanes) add_scores<kQueries, 1>(d, q, k, at, sum);
+  store_eight_sums(sum, to);
+  if (at < task.depth) score_rest<kQueries>(task, k, at, to);
 }
 
 template <size_t kQueries, class W>
@@ -84,10 +107,12 @@ void scores(const SdpaScores<W>& task) {
   constexpr size_t kKeys = kScoreSums / kQueries;
   size_t j = 0;
   for (; j + kKeys <= task.keys; j += kKeys) {
-    score_keys<kQueries>(task, j, kKeys, task.scores + j * kQueries);
+    score_keys<kQueries>(task, j, task.scores + j * kQueries);
   }
   if (j < task.keys) {
-    score_keys<kQueries>(task, j, task.keys - j, task.scores + j * kQueries);
+    float sums[kScoreSums];
+    score_keys<kQueries>(task, j, sums);
+    for (size_t i = 0; i < (task.keys - j) * kQueries; ++i) task.scores[j * kQueries + i] = sums[i];
   }
 }
 
