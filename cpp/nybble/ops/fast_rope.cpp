@@ -1,11 +1,13 @@
+#include <algorithm>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "nybble/base/buffer.h"
+#include "nybble/base/thread_pool.h"
 #include "nybble/kernels/fast/rope.h"
 #include "nybble/ops/fast.h"
 #include "nybble/ops/op.h"
-#include "nybble/ops/rows.h"
 
 namespace nybble::fast {
 namespace {
@@ -15,6 +17,10 @@ constexpr std::string_view kOp = "rope";
 // Time of one angle, and of one element, on one thread.
 constexpr double kAngleCostNs = 4.0;
 constexpr double kElementCostNs = 0.5;
+
+// All heads turn so many positions before the next are: their lines of the table fit L1, and so do
+// the pages of rows that lie apart.
+constexpr int64_t kBlockPositions = 16;
 
 void check_input(const array& x, int64_t dims) {
   if (x.ndim() < 3) {
@@ -117,35 +123,53 @@ class RopeOf {
 
   array run() const {
     array out(x_.shape(), x_.dtype());
-    Shape others = x_.shape();
-    Strides x_strides = x_.strides();
-    Strides out_strides = out.strides();
-    for (Dims* dims : {&others, &x_strides, &out_strides}) dims->pop_back();
-    const StridedWalk walk(others, {&x_strides, &out_strides});
-    const auto kernel = rope_.traditional ? kernels_.pairs : kernels_.halves;
-    const int64_t rows = walk.rows() * walk.row_elements();
-    const int64_t rows_of_table = rows / tables_;
-    const W* from = x_.data<W>();
+    const std::vector<int64_t> heads = head_offsets();
+    const int64_t batch = x_.shape(0);
+    const auto each = static_cast<int64_t>(heads.size()) / batch;
+    const int64_t blocks = (positions_ + kBlockPositions - 1) / kBlockPositions;
+    const double cost_ns = kElementCostNs * static_cast<double>(x_.size());
     W* to = out.mutable_data<W>();
-    parallel_ranges(
-        rows, kElementCostNs * static_cast<double>(x_.shape(-1)), [&](int64_t first, int64_t last) {
-          for_pieces(walk, first, last, [&](StridedWalk::Offsets at, int64_t n, int64_t row) {
-            for (int64_t i = row; i < row + n; ++i) {
-              const int64_t table = i / rows_of_table;
-              kernel({.x = from + at[0],
-                      .out = to + at[1],
-                      .dims = static_cast<size_t>(rope_.dims),
-                      .length = static_cast<size_t>(x_.shape(-1)),
-                      .line = line(table * positions_ + i % positions_)});
-              at[0] += walk.row_stride(0);
-              at[1] += walk.row_stride(1);
-            }
-          });
-        });
+    parallel_for(static_cast<size_t>(batch * blocks), cost_ns, [&](size_t task, size_t) {
+      const int64_t b = static_cast<int64_t>(task) / blocks;
+      const int64_t first = static_cast<int64_t>(task) % blocks * kBlockPositions;
+      for (int64_t head = b * each; head < (b + 1) * each; ++head) {
+        turn_rows(heads[static_cast<size_t>(head)], tables_ == 1 ? 0 : b, first,
+                  to + head * positions_ * x_.shape(-1));
+      }
+    });
     return out;
   }
 
  private:
+  /// Where each head of x begins: a [T, D] matrix for all indices of the other axes.
+  std::vector<int64_t> head_offsets() const {
+    Shape others = x_.shape();
+    Strides strides = x_.strides();
+    for (Dims* dims : {&others, &strides}) dims->resize(x_.ndim() - 2, 0);
+    const StridedWalk walk(others, {&strides});
+    std::vector<int64_t> offsets;
+    walk.for_rows(0, walk.rows(), [&](const StridedWalk::Offsets& at) {
+      for (int64_t i = 0; i < walk.row_elements(); ++i) {
+        offsets.push_back(at[0] + i * walk.row_stride(0));
+      }
+    });
+    return offsets;
+  }
+
+  /// kBlockPositions rows of a head, from `first` on.
+  void turn_rows(int64_t head, int64_t table, int64_t first, W* to) const {
+    const auto kernel = rope_.traditional ? kernels_.pairs : kernels_.halves;
+    const int64_t stride = x_.strides()[x_.ndim() - 2];
+    const W* from = x_.data<W>() + head;
+    for (int64_t t = first; t < std::min(first + kBlockPositions, positions_); ++t) {
+      kernel({.x = from + t * stride,
+              .out = to + t * x_.shape(-1),
+              .dims = static_cast<size_t>(rope_.dims),
+              .length = static_cast<size_t>(x_.shape(-1)),
+              .line = line(table * positions_ + t)});
+    }
+  }
+
   T* line(int64_t i) const { return static_cast<T*>(table_->data()) + i * line_; }
 
   const array& x_;

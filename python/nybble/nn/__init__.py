@@ -22,24 +22,42 @@ from nybble.nn.embedding import Embedding
 from nybble.nn.linear import Identity, Linear
 from nybble.nn.module import Module
 from nybble.nn.norm import LayerNorm, RMSNorm
+from nybble.nn.positional_encoding import ALiBi, RoPE, SinusoidalPositionalEncoding
 from nybble.nn.quantized import QuantizedEmbedding, QuantizedLinear, quantize
+from nybble.nn.transformer import (
+    MultiHeadAttention,
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "GELU",
+    "ALiBi",
     "Dropout",
     "Embedding",
     "Identity",
     "LayerNorm",
     "Linear",
     "Module",
+    "MultiHeadAttention",
     "QuantizedEmbedding",
     "QuantizedLinear",
     "RMSNorm",
     "ReLU",
+    "RoPE",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositionalEncoding",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "activations",
     "gelu",
     "gelu_approx",
