@@ -111,7 +111,8 @@ Args:
     freqs: ``[dims / 2]`` wavelengths that stand for ``base ** (2 * i / dims)``.
 
 Returns:
-    array: of the shape and dtype of ``a``. Angles are float32; the rotation is rounded once.
+    array: of the shape and dtype of ``a``. Angles, sines and cosines have the accuracy of
+    float32; the rotation is rounded once.
 
 Raises:
     ValueError: shapes or dtypes do not fit, ``dims`` is odd or too large, or not exactly one of ``base``

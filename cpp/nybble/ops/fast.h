@@ -39,7 +39,7 @@ struct Rope {
 /// base^(-2 i / dims), or 1 / freqs[i].
 ///   x [B, ..., T, D] floating    offset integers, () or (1,) or (B,)    freqs [dims / 2] or none
 ///   returns x's shape and dtype; elements from dims on are those of x
-/// Angles are float32; the rotation is done in float32 or better and rounded once.
+/// Angles, sines and cosines have the accuracy of float32; the rotation is rounded once.
 /// Throws std::invalid_argument if shapes or dtypes do not fit, or unless exactly one of base and
 /// freqs is given.
 array rope(const array& x, const Rope& rope, const array& offset);

@@ -41,7 +41,8 @@ struct RopeRow {
 
 template <class W>
 struct RopeKernels {
-  /// Sines and cosines are right to about one rounding of T (float) for angles up to 2^31.
+  /// Sines and cosines are right to about one rounding of float, whatever T is, for angles up to
+  /// 2^31.
   void (*angles)(const RopeAngles<Arithmetic<W>>& task);
   void (*halves)(const RopeRow<W>& row);
   void (*pairs)(const RopeRow<W>& row);
