@@ -120,8 +120,8 @@ class ALiBi(Module):
         >>> import nybble.nn as nn
         >>> scores = mx.zeros((1, 1, 2, 3))  # [B, H, L, S]
         >>> nn.ALiBi()(scores) * 256
-        array([[[[-0, -1, -2],
-                 [-1, -0, -1]]]], dtype=float32)
+        array([[[[0, -1, -2],
+                 [-1, 0, -1]]]], dtype=float32)
     """
 
     @staticmethod
