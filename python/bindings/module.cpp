@@ -78,6 +78,17 @@ PYBIND11_MODULE(core, m) {
   python::init_random(m);
   python::init_fast(m);
   python::init_io(m);
+  python::init_rearrange(m);
+  python::init_statistics(m);
+  python::init_contraction(m);
+  python::init_limits(m);
+  python::init_transforms(m);
+  python::init_array_at(m);
+  python::init_memory(m);
+  python::init_print_options(m);
+  python::init_distributed(m);
+  python::init_array_members(m);
+  python::init_aliases(m);
   m.def(
       "eval", [](const py::args& trees) { python::eval_tree(trees); },
       "Makes the data of all arrays in the given trees, if they are still to be made.");
