@@ -69,6 +69,7 @@ PYBIND11_MODULE(core, m) {
   python::init_array(m);
   python::init_creation(m);
   python::init_elementwise(m);
+  python::init_activations(m);
   python::init_reduce(m);
   python::init_shape(m);
   python::init_indexing(m);

@@ -11,6 +11,7 @@ void init_device(py::module_& m);
 void init_array(py::module_& m);
 void init_creation(py::module_& m);
 void init_elementwise(py::module_& m);
+void init_activations(py::module_& m);
 void init_reduce(py::module_& m);
 void init_shape(py::module_& m);
 void init_indexing(py::module_& m);
