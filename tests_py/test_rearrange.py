@@ -9,9 +9,7 @@ from parity_support import assert_parity, counted, strided
 
 import nybble.core as mx
 
-AXES = st.one_of(
-    st.none(), st.integers(-5, 4), st.lists(st.integers(-5, 4), max_size=3).map(tuple)
-)
+AXES = st.one_of(st.none(), st.integers(-5, 4), st.lists(st.integers(-5, 4), max_size=3).map(tuple))
 
 
 @given(strided(), AXES)
@@ -44,9 +42,7 @@ def test_pad_as_numpy_and_mlx(case, data):
     widths = data.draw(st.lists(pair, min_size=source.ndim, max_size=source.ndim))
     value = data.draw(st.integers(0, 1 if source.dtype == bool else 9))
     if mode == "constant":
-        assert_parity(
-            lambda lib, a: lib.pad(a, widths, constant_values=value), source, ours
-        )
+        assert_parity(lambda lib, a: lib.pad(a, widths, constant_values=value), source, ours)
     elif all(n > 0 for n in source.shape):
         expected = np.pad(source, widths, mode=mode) if widths else source
         np.testing.assert_array_equal(np.array(mx.pad(ours, widths, mode)), expected)
@@ -135,9 +131,7 @@ def test_offsets_beyond_everything():
 @pytest.mark.parametrize("dtype", ["int8", "float16", "float32", "bool_"])
 def test_trace_converts_first(dtype):
     source = counted((3, 4), np.float32)
-    assert_parity(
-        lambda lib, a: lib.trace(a, dtype=getattr(lib, dtype)), source, mx.array(source)
-    )
+    assert_parity(lambda lib, a: lib.trace(a, dtype=getattr(lib, dtype)), source, mx.array(source))
 
 
 @given(strided(), st.permutations(range(4)))
