@@ -17,6 +17,8 @@ void init_indexing(py::module_& m);
 void init_sort(py::module_& m);
 void init_matmul(py::module_& m);
 void init_convolution(py::module_& m);
+void init_linalg(py::module_& m);
+void init_products(py::module_& m);
 void init_quantized(py::module_& m);
 void init_random(py::module_& m);
 void init_fast(py::module_& m);
