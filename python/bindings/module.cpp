@@ -75,6 +75,9 @@ PYBIND11_MODULE(core, m) {
   python::init_indexing(m);
   python::init_sort(m);
   python::init_matmul(m);
+  python::init_convolution(m);
+  python::init_linalg(m);
+  python::init_products(m);
   python::init_quantized(m);
   python::init_random(m);
   python::init_fast(m);
