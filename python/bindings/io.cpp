@@ -148,14 +148,14 @@ py::object to_python(const GgufValue& value) {
   for (const std::string& text : std::get<std::vector<std::string>>(value)) {
     texts.append(to_text(text));
   }
-  return std::move(texts);
+  return texts;
 }
 
 py::object from_gguf(const Gguf& gguf, bool return_metadata) {
   warn_of_widened(gguf.widened);
   py::dict arrays;
   for (const NamedArray& named : gguf.arrays) arrays[to_text(named.name)] = py::cast(named.value);
-  if (!return_metadata) return std::move(arrays);
+  if (!return_metadata) return arrays;
   py::dict metadata;
   for (const auto& [key, value] : gguf.metadata) {
     metadata[to_text(key)] = to_python(value);
