@@ -137,8 +137,8 @@ void warn_of_widened(const std::vector<std::string>& widened) {
 
 /// Texts of GGUF may hold any bytes; what is not UTF-8 becomes lone surrogates.
 py::object to_text(const std::string& text) {
-  return py::reinterpret_steal<py::object>(PyUnicode_DecodeUTF8(
-      text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
+  return py::reinterpret_steal<py::object>(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
 }
 
 py::object to_python(const GgufValue& value) {
@@ -148,14 +148,14 @@ py::object to_python(const GgufValue& value) {
   for (const std::string& text : std::get<std::vector<std::string>>(value)) {
     texts.append(to_text(text));
   }
-  return std::move(texts);
+  return texts;
 }
 
 py::object from_gguf(const Gguf& gguf, bool return_metadata) {
   warn_of_widened(gguf.widened);
   py::dict arrays;
   for (const NamedArray& named : gguf.arrays) arrays[to_text(named.name)] = py::cast(named.value);
-  if (!return_metadata) return std::move(arrays);
+  if (!return_metadata) return arrays;
   py::dict metadata;
   for (const auto& [key, value] : gguf.metadata) {
     metadata[to_text(key)] = to_python(value);

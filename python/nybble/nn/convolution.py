@@ -41,7 +41,7 @@ class _Convolution(Module):
                 f"[{kind}] in_channels={in_channels} cannot be divided into groups={groups}."
             )
         kernel = (kernel_size,) if self._axes == 1 else tuple(kernel_size)
-        inputs = in_channels * math.prod(kernel)
+        inputs = in_channels // groups * math.prod(kernel)
         if inputs < 1:
             raise ValueError(
                 f"[{kind}] got in_channels={in_channels} and kernel_size={kernel_size}, expected "
