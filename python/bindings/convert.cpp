@@ -6,6 +6,7 @@
 #include <string>
 
 #include "device.h"
+#include "dlpack.h"
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/shape.h"
 
@@ -354,6 +355,11 @@ array make_array(py::handle value, std::optional<Dtype> dtype) {
   if (is_list(value)) return from_list(value, dtype);
   if (py::hasattr(value, "__mlx_array__")) {
     return make_array(value.attr("__mlx_array__")(), dtype);
+  }
+  if (!is_numpy(value) && !PyObject_CheckBuffer(value.ptr()) && offers_dlpack(value)) {
+    const array own = from_dlpack(py::reinterpret_borrow<py::object>(value), true);
+    const Dtype narrow = own.dtype() == Dtype::kFloat64 ? Dtype::kFloat32 : own.dtype();
+    return astype(own, dtype.value_or(narrow));
   }
   if (auto source = offered_as_numpy(value)) return from_numpy(*source, dtype);
   fail(kInit, "got a value of type ", type_name(value),

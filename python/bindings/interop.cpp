@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "dlpack.h"
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/indexing.h"
 #include "nybble/ops/shape.h"
@@ -179,9 +180,13 @@ py::object reduce(const py::object& self, int protocol) {
                         py::make_tuple(content, to_tuple(a.shape()), a.dtype()));
 }
 
+/// What pickle gives back. Buffers that came out of band are used as they are if nobody can write
+/// to them.
 array from_bytes(const py::object& content, const py::object& shape, Dtype dtype) {
-  const array bytes = make_array(py::module_::import("numpy").attr("frombuffer")(content, "uint8"));
-  return reshape(view(bytes, dtype), to_shape("array", shape));
+  const py::object bytes = py::module_::import("numpy").attr("frombuffer")(content, "uint8");
+  array shared = share_array(bytes, std::nullopt, std::nullopt);
+  const bool aligned = reinterpret_cast<uintptr_t>(shared.data()) % size_bytes(dtype) == 0;
+  return reshape(view(aligned ? shared : shared.copy(), dtype), to_shape("array", shape));
 }
 
 }  // namespace
@@ -208,9 +213,9 @@ void set_buffer_slots(PyBufferProcs& slots) {
 void def_interop(py::module_& m, py::class_<array>& cls) {
   cls.def("__array__", &to_numpy, "dtype"_a = py::none(), "copy"_a = py::none(),
           "A NumPy array on the same memory where that is possible.");
-  cls.def("__dlpack__", [](const py::object& self, const py::kwargs& kwargs) {
-    return to_numpy(self, py::none(), py::none()).attr("__dlpack__")(**kwargs);
-  });
+  cls.def("__dlpack__", &to_dlpack, py::kw_only(), "stream"_a = py::none(),
+          "max_version"_a = py::none(), "dl_device"_a = py::none(), "copy"_a = py::none(),
+          "A DLPack capsule on the same memory where that is possible.");
   cls.def("__dlpack_device__", [](const py::object&) { return py::make_tuple(1, 0); });
   cls.def("__copy__", [](const array& self) { return self.copy(); });
   cls.def("__deepcopy__", [](const array& self, const py::object&) { return self.copy(); });
@@ -229,6 +234,27 @@ void def_interop(py::module_& m, py::class_<array>& cls) {
   });
   m.def("_array_from_bytes", &from_bytes);
   m.def("_set_numpy_bfloat16", [](bool allowed) { numpy_has_bfloat16 = allowed; });
+  m.def("from_dlpack", &from_dlpack, "x"_a, py::pos_only(), py::kw_only(), "copy"_a = py::none(),
+        R"doc(
+An array from an object of another library that has ``__dlpack__``.
+
+Args:
+    x: lies in memory of the CPU.
+    copy: True copies always. None shares memory that is marked read-only, which nobody will change,
+        and copies other memory. False shares it anyway: whoever writes to it changes the array.
+        Writing to the array never writes to shared memory.
+
+Raises:
+    TypeError: ``x`` has no ``__dlpack__``.
+    ValueError: memory of another device, elements that no dtype can hold, or ``copy=False`` where
+        the memory cannot be shared.
+
+Example:
+    >>> import numpy as np
+    >>> import nybble.core as mx
+    >>> mx.from_dlpack(np.arange(3, dtype=np.int16))
+    array([0, 1, 2], dtype=int16)
+)doc");
 }
 
 }  // namespace nybble::python

@@ -137,8 +137,8 @@ void warn_of_widened(const std::vector<std::string>& widened) {
 
 /// Texts of GGUF may hold any bytes; what is not UTF-8 becomes lone surrogates.
 py::object to_text(const std::string& text) {
-  return py::reinterpret_steal<py::object>(PyUnicode_DecodeUTF8(
-      text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
+  return py::reinterpret_steal<py::object>(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
 }
 
 py::object to_python(const GgufValue& value) {

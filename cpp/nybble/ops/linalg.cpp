@@ -58,16 +58,15 @@ Shape with_last(const array& a, std::initializer_list<int64_t> last) {
   return shape;
 }
 
-/// Calls f(i) for every matrix of a batch. cost: multiplications of one.
+/// Calls f(i) for every matrix of a batch, unless they are empty. cost: multiplications of one.
 template <class F>
 void for_matrices(const array& a, double cost, F&& f) {
-  const int64_t each = a.shape(-1) * a.shape(-2);
-  const int64_t count = element_count(Shape(a.shape().begin(), a.shape().end() - 2));
+  if (a.size() == 0) return;
+  const int64_t count = a.size() / (a.shape(-1) * a.shape(-2));
   constexpr double kNanosecondsEach = 0.5;
-  parallel_ranges(each == 0 ? std::min(count, int64_t{1}) * count : count,
-                  500 + cost * kNanosecondsEach, [&](int64_t first, int64_t last) {
-                    for (int64_t i = first; i < last; ++i) f(i);
-                  });
+  parallel_ranges(count, 500 + cost * kNanosecondsEach, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) f(i);
+  });
 }
 
 double cubed(const array& a) {
@@ -475,7 +474,6 @@ std::pair<array, array> solve_eig(std::string_view op, const array& a, bool with
     complex_matrix_of(vectors, i).setConstant(nan);
     if (good) complex_matrix_of(vectors, i) = solver.eigenvectors().template cast<complex64>();
   };
-  if (a.size() == 0) return {values, vectors};
   for_matrices(a, 25 * cubed(a), [&](int64_t i) {
     if (is_complex(a.dtype())) {
       Eigen::ComplexEigenSolver<ComplexMatrix> solver;

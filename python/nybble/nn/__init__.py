@@ -58,6 +58,14 @@ from nybble.nn.activations import (
     tanh,
 )
 from nybble.nn.containers import Sequential
+from nybble.nn.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from nybble.nn.distributed import (
     AllToShardedLinear,
     QuantizedAllToShardedLinear,
@@ -71,7 +79,7 @@ from nybble.nn.module import Module
 from nybble.nn.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from nybble.nn.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from nybble.nn.positional_encoding import ALiBi, RoPE, SinusoidalPositionalEncoding
-from nybble.nn.quantized import QuantizedEmbedding, QuantizedLinear, quantize
+from nybble.nn.quantized import QQLinear, QuantizedEmbedding, QuantizedLinear, quantize
 from nybble.nn.recurrent import GRU, LSTM, RNN
 from nybble.nn.transformer import (
     MultiHeadAttention,
@@ -100,6 +108,12 @@ __all__ = [
     "AvgPool3d",
     "BatchNorm",
     "Bilinear",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "Dropout",
     "Dropout2d",
     "Dropout3d",
@@ -122,6 +136,7 @@ __all__ = [
     "Module",
     "MultiHeadAttention",
     "PReLU",
+    "QQLinear",
     "QuantizedAllToShardedLinear",
     "QuantizedEmbedding",
     "QuantizedLinear",

@@ -8,7 +8,7 @@ from typing import Any
 import nybble.core as mx
 from nybble.nn._init import inverse_sqrt, uniform_weight
 from nybble.nn.module import Module
-from nybble.nn.quantized import QuantizedLinear
+from nybble.nn.quantized import QQLinear, QuantizedLinear
 
 __all__ = ["Bilinear", "Identity", "Linear"]
 
@@ -82,28 +82,34 @@ class Linear(Module):
         *,
         fit: str | None = None,
         importance: mx.array | None = None,
-    ) -> QuantizedLinear:
+    ) -> QuantizedLinear | QQLinear:
         """A quantized copy of the layer.
 
         Args:
             group_size: see :func:`nybble.core.quantize`; None means the default of ``mode``.
             bits: see :func:`nybble.core.quantize`; None means the default of ``mode``.
             mode: see :func:`nybble.core.quantize`.
-            quantize_input: must be False: no layer quantizes its input.
-            fit: see :func:`nybble.core.quantize`.
-            importance: see :func:`nybble.core.quantize`.
+            quantize_input: make a :class:`QQLinear`, which quantizes its input, too.
+            fit: see :func:`nybble.core.quantize`; not with ``quantize_input``.
+            importance: see :func:`nybble.core.quantize`; not with ``quantize_input``.
 
         Raises:
-            ValueError: ``quantize_input`` is true, or the weight cannot be quantized so.
+            ValueError: the weight cannot be quantized so, or ``quantize_input`` is true and
+                ``mode`` neither ``"nvfp4"`` nor ``"mxfp8"``.
+            NotImplementedError: ``quantize_input`` is true, and the layer has a bias.
         """
-        if quantize_input:
-            raise ValueError(
-                f"[{type(self).__name__}.to_quantized] quantize_input=True is not supported; "
-                "quantize_input=False quantizes the weight alone."
+        if not quantize_input:
+            return QuantizedLinear.from_linear(
+                self, group_size, bits, mode, fit=fit, importance=importance
             )
-        return QuantizedLinear.from_linear(
-            self, group_size, bits, mode, fit=fit, importance=importance
-        )
+        op = f"[{type(self).__name__}.to_quantized]"
+        if mode not in ("nvfp4", "mxfp8"):
+            raise ValueError(
+                f"{op} quantize_input=True needs mode 'nvfp4' or 'mxfp8', got {mode!r}."
+            )
+        if fit is not None or importance is not None:
+            raise ValueError(f"{op} quantize_input=True takes neither fit nor importance.")
+        return QQLinear.from_linear(self, group_size, bits, mode)
 
 
 class Bilinear(Module):

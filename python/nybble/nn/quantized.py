@@ -10,7 +10,7 @@ from nybble.nn._init import normal_weight, uniform_weight
 from nybble.nn.module import Module
 from nybble.utils import tree_map_with_path
 
-__all__ = ["QuantizedEmbedding", "QuantizedLinear", "quantize"]
+__all__ = ["QQLinear", "QuantizedEmbedding", "QuantizedLinear", "quantize"]
 
 ClassPredicate = Callable[[str, Module], "bool | dict[str, Any] | None"]
 
@@ -334,4 +334,105 @@ class QuantizedEmbedding(_QuantizedModule):
         num_embeddings, dims = embedding_layer.weight.shape
         layer = cls(num_embeddings, dims, group_size, bits, mode)
         layer._set_matrix(embedding_layer.weight, fit, importance)
+        return layer
+
+
+class QQLinear(Module):
+    """``quantized(x) @ dequantize(weight).T``: what goes in is quantized, too. There is no bias.
+
+    While the layer is training, ``weight`` is ``[output_dims, input_dims]`` as drawn, and quantized
+    at every call; ``eval()`` turns it into codes and ``scales``, ``train()`` back.
+
+    Args:
+        input_dims: the last dimension of the input, a multiple of ``group_size``.
+        output_dims: the last dimension of the output.
+        group_size: see :func:`nybble.core.quantize`; None means the default of ``mode``.
+        bits: see :func:`nybble.core.quantize`; None means the default of ``mode``.
+        mode: ``"nvfp4"``, ``"mxfp8"`` or ``"mxfp4"``.
+
+    Raises:
+        ValueError: ``mode`` is unknown, or ``input_dims`` is less than 1.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> import nybble.nn as nn
+        >>> layer = nn.QQLinear(64, 8).eval()
+        >>> layer
+        QQLinear(input_dims=64, output_dims=8, group_size=16, bits=4, mode=nvfp4)
+        >>> layer(mx.ones((3, 64))).shape
+        (3, 8)
+    """
+
+    def __init__(
+        self,
+        input_dims: int,
+        output_dims: int,
+        group_size: int | None = None,
+        bits: int | None = None,
+        mode: str = "nvfp4",
+    ) -> None:
+        super().__init__()
+        default_group_size, default_bits = mx.quantization_defaults(mode)
+        self.group_size = default_group_size if group_size is None else group_size
+        self.bits = default_bits if bits is None else bits
+        self.mode = mode
+        self.weight = uniform_weight(type(self).__name__, output_dims, input_dims)
+        self._quantized = False
+
+    def _extra_repr(self) -> str:
+        output_dims, columns = self.weight.shape
+        input_dims = columns * 32 // self.bits if self.weight.dtype == mx.uint32 else columns
+        return (
+            f"input_dims={input_dims}, output_dims={output_dims}, group_size={self.group_size}, "
+            f"bits={self.bits}, mode={self.mode}"
+        )
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return mx.qqmm(x, self["weight"], self.get("scales"), self.group_size, self.bits, self.mode)
+
+    def quantize(self) -> None:
+        """Turn ``weight`` into codes and ``scales``, unless it is codes already."""
+        if not self._quantized:
+            self.weight, self.scales = mx.quantize(
+                self.weight, self.group_size, self.bits, self.mode
+            )
+            self._quantized = True
+
+    def dequantize(self) -> None:
+        """Turn codes and ``scales`` back into a ``weight`` of numbers."""
+        if self._quantized:
+            self.weight = mx.dequantize(
+                self.weight, self.scales, None, self.group_size, self.bits, self.mode
+            )
+            self.scales = None
+            self._quantized = False
+
+    def _set_training_mode(self, mode: bool) -> None:
+        super()._set_training_mode(mode)
+        if mode:
+            self.dequantize()
+        else:
+            self.quantize()
+
+    @classmethod
+    def from_linear(
+        cls,
+        linear_layer: Module,
+        group_size: int | None = None,
+        bits: int | None = None,
+        mode: str = "nvfp4",
+    ) -> Self:
+        """The same layer with its input quantized; takes one draw from the random state, as in MLX.
+
+        Raises:
+            NotImplementedError: the layer has a bias.
+        """
+        if linear_layer.get("bias") is not None:
+            raise NotImplementedError(
+                f"[{cls.__name__}.from_linear] the layer has a bias, which is not supported."
+            )
+        output_dims, input_dims = linear_layer.weight.shape
+        layer = cls(input_dims, output_dims, group_size, bits, mode)
+        layer.weight = linear_layer.weight
+        layer.train(linear_layer.training)
         return layer
