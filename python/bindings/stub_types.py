@@ -8,6 +8,7 @@ IMPORTS = {
     r"collections\.abc\.": "import collections.abc",
     r"enum\.": "import enum",
     r"os\.": "import os",
+    r"types\.": "import types",
     **{
         rf"{name}\b": f"from typing import {name}" for name in ("IO", "Any", "TypeAlias", "TypeVar")
     },
@@ -19,7 +20,7 @@ ALIASES = {
     "_Operand": "array | bool | int | float | complex | npt.NDArray[Any] | np.generic | "
     "collections.abc.Sequence[Any]",
     "_Ints": "int | collections.abc.Sequence[int]",
-    "_StreamOrDevice": "Stream | Device | DeviceType | None",
+    "_StreamOrDevice": "Stream | ThreadLocalStream | Device | DeviceType | None",
     "_File": "str | os.PathLike[str] | IO[bytes]",
 }
 
@@ -45,20 +46,24 @@ PARAMETERS = {
     **dict.fromkeys(_OPERANDS.split(), "_Operand"),
     **dict.fromkeys(["a_min", "a_max"], "_Operand | None"),
     **dict.fromkeys(["shape", "axis", "axes", "reps", "indices_or_sections"], "_Ints"),
-    **dict.fromkeys(["source", "destination", "shift"], "_Ints"),
-    **dict.fromkeys(["device", "type", "stream", "s"], "_StreamOrDevice"),
+    **dict.fromkeys(["source", "destination", "shift", "stride", "strides"], "_Ints"),
+    **dict.fromkeys(["dilation", "kernel_dilation", "input_dilation", "output_padding"], "_Ints"),
+    **dict.fromkeys(["padding", "pad_width"], "_Ints | collections.abc.Sequence[_Ints]"),
+    **dict.fromkeys(["device", "device_type", "type", "stream", "s"], "_StreamOrDevice"),
+    **dict.fromkeys(["constant_values", "fill_value"], "_Operand"),
     "arrays": "collections.abc.Sequence[_Operand]",
     "dtype": "Dtype | None",
+    "from_": "Dtype",
     "copy": "bool | None",
     "file": "_File",
     "issubdtype.a": "Dtype | DtypeCategory",
     "issubdtype.b": "Dtype | DtypeCategory",
     "array.__init__.val": "Any",  # also whatever has __array__, __dlpack__ or a buffer
     "asarray.a": "Any",
+    "ArrayAt.__getitem__.indices": "Any",
     "array.__array__.dtype": "npt.DTypeLike | None",
-    "array.reshape.*args": "_Ints",
-    "array.transpose.*args": "_Ints",
     "array.astype.dtype": "Dtype",
+    **{f"atleast_{n}d.*args": "_Operand" for n in (1, 2, 3)},
     "broadcast_arrays.*args": "_Operand",
     "broadcast_shapes.*args": "collections.abc.Sequence[int]",
     "result_type.*args": "array | Dtype",
@@ -83,6 +88,7 @@ RETURNS = {
     "array.ndim": "int",
     "array.shape": "tuple[int, ...]",
     "array.size": "int",
+    "ArrayIterator.__iter__": "ArrayIterator",
     "broadcast_arrays": "tuple[array, ...]",
     "broadcast_shapes": "tuple[int, ...]",
     "quantize": "tuple[array, ...]",

@@ -238,6 +238,8 @@ def header(module: types.ModuleType, submodules: list[str], text: str) -> str:
     if module.__name__ == "nybble.core":
         own = [f"from nybble.core import {name} as {name}" for name in submodules]
         aliases = [f"{name}: TypeAlias = {value}" for name, value in ALIASES.items()]
+        if not hasattr(module, "ThreadLocalStream"):
+            aliases = [alias.replace("ThreadLocalStream | ", "") for alias in aliases]
         if "_F" in code:
             aliases.append('_F = TypeVar("_F", bound=collections.abc.Callable[..., Any])')
         aliases += ["", "__version__: str", ""]
@@ -252,7 +254,8 @@ def header(module: types.ModuleType, submodules: list[str], text: str) -> str:
         line for pattern, line in IMPORTS.items() if re.search(rf"(?<![\w.]){pattern}", everything)
     ]
     doc = "\n".join(quoted(module.__doc__))
-    return "\n".join([HEADER + doc, "", *imports, "", *own, "", *aliases, ""])
+    blocks = [imports, own, aliases]
+    return "\n\n".join([HEADER + doc, *("\n".join(block) for block in blocks if block), ""])
 
 
 def generate() -> dict[Path, str]:

@@ -1,7 +1,6 @@
 # Written by python/bindings/stubs.py from the docstrings of the module: do not edit.
 """Operations of neural networks in one pass over memory."""
 
-
 from nybble.core import _StreamOrDevice, array
 
 
