@@ -13,7 +13,7 @@ import nybble.nn as nn
 import nybble.utils
 
 # Needs gradients, or processes.
-ABSENT = {"FullyShardedModule", "fully_shard", "value_and_grad", "checkpoint"}
+ABSENT = {"FullyShardedModule", "value_and_grad", "checkpoint"}
 ABSENT |= {"clip_grad_norm_sharded"}
 
 

@@ -124,6 +124,13 @@ def test_errors():
         shard_inplace(layer, lambda path, weight: "rows")
 
 
+def test_a_fully_sharded_module_of_one_process_is_the_module():
+    layer = nn.Linear(2, 3)
+    assert nn.fully_shard(layer, compute_dtype=mx.float16) is layer
+    with pytest.raises(ValueError, match="the group has 2 processes, expected one"):
+        nn.fully_shard(layer, group=Pair(0))
+
+
 def test_gradients_of_a_group_of_one():
     tree = {"weight": [mx.ones((2,))]}
     assert nn.average_gradients(tree) is tree

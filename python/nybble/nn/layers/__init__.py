@@ -8,6 +8,7 @@ from nybble.nn.distributed import (
     QuantizedAllToShardedLinear,
     QuantizedShardedToAllLinear,
     ShardedToAllLinear,
+    fully_shard,
 )
 from nybble.nn.dropout import *
 from nybble.nn.embedding import *
