@@ -29,16 +29,21 @@ QUANTIZED = ["QuantizedAllToShardedLinear", "QuantizedShardedToAllLinear"]
 SHARDINGS = ["all-to-sharded", "sharded-to-all"]
 
 
+@pytest.fixture
+def codes_of_mlx():
+    fit = mx.set_default_fit("mlx")
+    yield
+    mx.set_default_fit(fit)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("name", DENSE + QUANTIZED)
-def test_a_seed_gives_the_layer_of_mlx(name, bias):
-    mx.set_default_fit("mlx")  # the codes of MLX
+def test_a_seed_gives_the_layer_of_mlx(name, bias, codes_of_mlx):
     made, following = [], []
     for module, core in ((nn, mx), (mlx_nn, mlx_core)):
         core.random.seed(11)
         made.append(getattr(module, name)(128, 32, bias))
         following.append(to_numpy(core.random.uniform(shape=(4,))))
-    mx.set_default_fit("minmax")
     ours, theirs = made
     assert_same_parameters(ours, theirs)
     assert list(named(ours.trainable_parameters())) == list(named(theirs.trainable_parameters()))
