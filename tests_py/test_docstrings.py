@@ -16,7 +16,7 @@ PYTHON_MODULES = [
     for module in pkgutil.walk_packages(nybble.__path__, "nybble.")
     if not module.name.startswith("nybble.core")
 ]
-CORE_MODULES = [mx, mx.random, mx.fast]
+CORE_MODULES = [mx, mx.random, mx.fast, mx.linalg]
 
 
 def public_members(module: types.ModuleType):

@@ -249,3 +249,32 @@ def test_bad_input_is_a_value_error(call, text):
 def test_an_index_outside_is_an_index_error(indices, text):
     with pytest.raises(IndexError, match=r"\[gather_qmm\] " + text):
         mx.gather_qmm(X, *PARTS, **indices)
+
+
+def test_each_matrix_may_have_a_global_scale():
+    scales = mx.array([100.0, 1.0, 37.0])
+    w = mx.random.normal((3, 40, 64))
+    parts = [mx.quantize(w[e], mode="nvfp4", global_scale=scales[e]) for e in range(3)]
+    codes, bytes_ = (mx.stack(part) for part in zip(*parts, strict=True))
+    x = mx.random.normal((4, 2, 64))
+    chosen = mx.array([2, 0, 2, 1])
+    got = mx.gather_qmm(x, codes, bytes_, None, None, chosen, mode="nvfp4", global_scale=scales)
+    for i, e in enumerate(chosen.tolist()):
+        decoded = mx.dequantize(*parts[e], mode="nvfp4", global_scale=scales[e], dtype=mx.float32)
+        exact = np.array(x[i]).astype("f8") @ np.array(decoded).astype("f8").T
+        allowed = np.abs(np.array(x[i])).astype("f8") @ np.abs(np.array(decoded)).T
+        assert np.all(np.abs(np.array(got[i]) - exact) <= 2.0**-20 * allowed)
+
+
+@pytest.mark.parametrize(
+    "shape, dtype, mode",
+    [((), "float32", "nvfp4"), ((2,), "float32", "nvfp4"), ((3,), "int32", "nvfp4")]
+    + [((3,), "float32", "mxfp4")],
+)
+def test_wrong_global_scales_are_errors(shape, dtype, mode):
+    parts = mx.quantize(mx.ones((3, 8, 64)), mode=mode)
+    scale = mx.ones(shape).astype(getattr(mx, dtype))
+    with pytest.raises(ValueError, match=r"\[gather_qmm\] global_scale"):
+        mx.gather_qmm(
+            mx.ones((1, 64)), *parts, rhs_indices=mx.array([0]), mode=mode, global_scale=scale
+        )

@@ -4,6 +4,7 @@ from .calls import call_cases
 from .case import Case
 from .codec import dequantize_case, fit_case, quantize_case
 from .dense import dense_case, gather_case
+from .elementwise import elementwise_cases
 from .libraries import MLX, MLX_FLOAT32, NUMPY, ORT_FLOAT, ORT_INT8
 from .matrices import FP_MODES, Format
 from .product import Product, case
@@ -19,6 +20,7 @@ from .targets import (
 
 ROW, FEW, MANY = "One row of x", "A few rows", "512 rows"
 CODEC, DENSE, CALLS = "Quantize and dequantize", "Dense products", "Calls and threads"
+ELEMENTS = "Element by element"
 
 # The cases that others are compared with.
 ONE = "M=1 4 bits float32"
@@ -109,6 +111,7 @@ def all_cases() -> list[Case]:
         dense_case(DENSE_FLOAT, DENSE, "float32", [NUMPY], faster_than(NUMPY, 0.95)),
         dense_case("dense bfloat16", DENSE, "bfloat16", [], time_against(DENSE_FLOAT, 1.0)),
         dense_case("dense float16", DENSE, "float16", [], time_against(DENSE_FLOAT, 1.0)),
+        *elementwise_cases(ELEMENTS),
         case(ALONE, CALLS, Product(512, threads=1)),
         case("M=512 4 bits float32, 2 threads", CALLS, Product(512, threads=2), [], fast),
         *call_cases(CALLS),

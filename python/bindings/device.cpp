@@ -5,7 +5,6 @@
 #include <atomic>
 
 #include "module.h"
-#include "nybble/base/buffer.h"
 #include "nybble/base/thread_pool.h"
 #include "nybble/kernels/simd/targets.h"
 
@@ -17,6 +16,7 @@ std::atomic<int> streams{1};  // the default stream is number 0
 Device to_device(py::handle value) {
   if (py::isinstance<Device>(value)) return py::cast<Device>(value);
   if (py::isinstance<Stream>(value)) return py::cast<Stream>(value).device;
+  if (py::isinstance<ThreadLocalStream>(value)) return py::cast<ThreadLocalStream>(value).device;
   return {py::cast<DeviceType>(value), 0};
 }
 
@@ -37,8 +37,35 @@ std::string to_string(const Stream& stream) {
   return "Stream(" + to_string(stream.device) + ", " + std::to_string(stream.index) + ")";
 }
 
-/// `with mx.stream(s):` does nothing but check its argument.
-struct StreamContext {};
+thread_local Stream default_stream;
+
+/// `with mx.stream(s):` makes s the thread's default stream for a while.
+struct StreamContext {
+  Stream stream;
+  Stream before;
+
+  void enter() {
+    if (stream.owner != std::thread::id() && stream.owner != std::this_thread::get_id()) {
+      fail_runtime("stream",
+                   "a stream of new_stream() belongs to the thread that made it; "
+                   "new_thread_local_stream() makes one for all threads.");
+    }
+    before = std::exchange(default_stream, stream);
+  }
+  void exit() { default_stream = before; }
+};
+
+StreamContext stream_context(py::handle value) {
+  if (value.is_none()) {
+    fail_runtime("stream", "got None, expected a stream or a device.");
+  }
+  const Device device = check_cpu("stream", value);
+  if (py::isinstance<Stream>(value)) return {py::cast<Stream>(value), {}};
+  if (py::isinstance<ThreadLocalStream>(value)) {
+    return {{device, py::cast<ThreadLocalStream>(value).index}, {}};
+  }
+  return {default_stream, {}};
+}
 
 py::dict device_info() {
   py::dict info;
@@ -49,24 +76,12 @@ py::dict device_info() {
   return info;
 }
 
-void init_memory(py::module_& m) {
-  m.def("get_active_memory", &get_active_memory, "The bytes of all arrays that are alive.");
-  m.def("get_peak_memory", &get_peak_memory,
-        "The most bytes of arrays that were alive at one time since the start or the last "
-        "``reset_peak_memory``.");
-  m.def("reset_peak_memory", &reset_peak_memory, "Begins a new count for ``get_peak_memory``.");
-  m.def("get_cache_memory", &get_cache_memory, "The bytes kept for reuse by later arrays.");
-  m.def("set_cache_limit", &set_cache_limit, "limit"_a,
-        "Sets how many bytes may be kept for reuse and returns the old limit.");
-  m.def("clear_cache", &clear_cache, "Gives the memory kept for reuse back to the system.");
-}
-
 }  // namespace
 
 bool is_stream(py::handle value) {
   if (value.is_none()) return true;
   if (!py::isinstance<Stream>(value) && !py::isinstance<Device>(value) &&
-      !py::isinstance<DeviceType>(value)) {
+      !py::isinstance<DeviceType>(value) && !py::isinstance<ThreadLocalStream>(value)) {
     return false;
   }
   check_cpu("stream", value);
@@ -105,9 +120,23 @@ void init_device(py::module_& m) {
       .def("__hash__", [](const Stream& self) { return self.index; })
       .def("__repr__", [](const Stream& self) { return to_string(self); });
 
+  py::class_<ThreadLocalStream>(m, "ThreadLocalStream",
+                                "A stream that is another one in every thread.")
+      .def_readonly("device", &ThreadLocalStream::device)
+      .def("__eq__",
+           [](const ThreadLocalStream& self, py::handle other) {
+             return py::isinstance<ThreadLocalStream>(other) &&
+                    self == py::cast<ThreadLocalStream>(other);
+           })
+      .def("__hash__", [](const ThreadLocalStream& self) { return self.index; })
+      .def("__repr__", [](const ThreadLocalStream& self) {
+        return "ThreadLocal" + to_string(Stream{self.device, self.index});
+      });
+
   py::class_<StreamContext>(m, "StreamContext", "What ``stream`` returns.")
-      .def("__enter__", [](const StreamContext&) {})
-      .def("__exit__", [](const StreamContext&, const py::args&) {});
+      .def(py::init(&stream_context), "s"_a)
+      .def("__enter__", &StreamContext::enter)
+      .def("__exit__", [](StreamContext& self, const py::args&) { self.exit(); });
 
   m.def("default_device", [] { return Device{}; }, "The device that computes: the CPU.");
   m.def(
@@ -115,19 +144,35 @@ void init_device(py::module_& m) {
       "device"_a, "Accepts the CPU. Raises ValueError for a GPU.");
   m.def(
       "default_stream",
-      [](py::handle device) { return Stream{check_cpu("default_stream", device)}; }, "device"_a,
-      "The stream of a device.");
+      [](py::handle device) {
+        check_cpu("default_stream", device);
+        return default_stream;
+      },
+      "device"_a, "The stream of a device, in this thread.");
+  m.def(
+      "set_default_stream", [](const Stream& stream) { default_stream = stream; }, "stream"_a,
+      "Makes a stream that of its device, in this thread.");
   m.def(
       "new_stream",
-      [](py::handle device) { return Stream{check_cpu("new_stream", device), streams++}; },
-      "device"_a, "A stream with a number of its own.");
-  m.def(
-      "stream",
-      [](py::handle stream) {
-        check_cpu("stream", stream);
-        return StreamContext{};
+      [](py::handle device) {
+        return Stream{check_cpu("new_stream", device), streams++, std::this_thread::get_id()};
       },
-      "stream"_a, "A context manager, as in MLX: ``with stream(cpu): ...``.");
+      "device"_a, "A stream with a number of its own, for the calling thread.");
+  m.def(
+      "new_thread_unsafe_stream",
+      [](py::handle device) {
+        return Stream{check_cpu("new_thread_unsafe_stream", device), streams++};
+      },
+      "device"_a, "A stream with a number of its own, for all threads.");
+  m.def(
+      "new_thread_local_stream",
+      [](py::handle device) {
+        return ThreadLocalStream{check_cpu("new_thread_local_stream", device), streams++};
+      },
+      "device"_a, "A stream that is another one in every thread.");
+  m.def("stream", &stream_context, "s"_a,
+        "A context manager, as in MLX: ``with stream(cpu): ...``. Raises RuntimeError on entry if "
+        "the stream belongs to another thread.");
   m.def(
       "synchronize", [](StreamArgument) {}, "stream"_a = py::none(),
       "Returns at once: all work is done at the call.");
@@ -138,14 +183,13 @@ void init_device(py::module_& m) {
   m.def(
       "device_count",
       [](py::handle type) { return py::cast<DeviceType>(type) == DeviceType::kCpu ? 1 : 0; },
-      "type"_a, "How many devices of a kind there are.");
+      "device_type"_a, "How many devices of a kind there are.");
   m.def(
       "device_info", [](py::handle) { return device_info(); }, "device"_a = py::none(),
       "What is used: the instruction set (``simd``) and the number of ``threads``.");
   m.def("get_num_threads", &get_num_threads, "The number of threads that compute.");
   m.def("set_num_threads", &set_num_threads, "threads"_a,
         "Sets the number of threads of the process, 1 to 1024, and returns the old one.");
-  init_memory(m);
 }
 
 }  // namespace nybble::python

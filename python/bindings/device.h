@@ -1,5 +1,7 @@
 #pragma once
 
+#include <thread>
+
 #include "convert.h"
 
 namespace nybble::python {
@@ -17,7 +19,15 @@ struct Device {
 struct Stream {
   Device device;
   int index = 0;
+  std::thread::id owner = {};  // the only thread that may compute in it; none: all may
   bool operator==(const Stream&) const = default;
+};
+
+/// A stream of MLX that is another one in every thread.
+struct ThreadLocalStream {
+  Device device;
+  int index = 0;
+  bool operator==(const ThreadLocalStream&) const = default;
 };
 
 /// True for None and whatever names a stream or device on the CPU; ValueError for a GPU.

@@ -1,4 +1,4 @@
-#include "nybble/ops/indexing.h"
+#include "indexing.h"
 
 #include <string>
 
@@ -53,17 +53,6 @@ IndexItem to_item(std::string_view op, py::handle value) {
        py::cast<std::string>(py::type::handle_of(value).attr("__name__")), "; ", kIndexHelp);
 }
 
-std::vector<IndexItem> to_items(std::string_view op, py::handle index) {
-  std::vector<IndexItem> items;
-  if (PyTuple_Check(index.ptr())) {
-    items.reserve(static_cast<size_t>(PyTuple_GET_SIZE(index.ptr())));
-    for (const py::handle item : index) items.push_back(to_item(op, item));
-  } else {
-    items.push_back(to_item(op, index));
-  }
-  return items;
-}
-
 /// x[True] = v and x[False] = v: all of it or nothing.
 std::vector<IndexItem> to_set_items(py::handle index) {
   if (PyBool_Check(index.ptr())) {
@@ -74,6 +63,17 @@ std::vector<IndexItem> to_set_items(py::handle index) {
 }
 
 }  // namespace
+
+std::vector<IndexItem> to_items(std::string_view op, py::handle index) {
+  std::vector<IndexItem> items;
+  if (PyTuple_Check(index.ptr())) {
+    items.reserve(static_cast<size_t>(PyTuple_GET_SIZE(index.ptr())));
+    for (const py::handle item : index) items.push_back(to_item(op, item));
+  } else {
+    items.push_back(to_item(op, index));
+  }
+  return items;
+}
 
 array get_subscript(array self, py::handle index) {
   return get_item(self, to_items("getitem", index));

@@ -106,7 +106,7 @@ std::shared_ptr<const MappedFile> read_file_object(const py::object& file) {
   return MappedFile::from_memory("file object", std::move(bytes));
 }
 
-std::variant<array, Safetensors> load_file_object(const py::object& file, FileFormat format) {
+std::variant<array, Safetensors, Gguf> load_file_object(const py::object& file, FileFormat format) {
   const auto start = py::cast<int64_t>(file.attr("tell")());
   size_t end_bytes = 0;
   auto result = load(read_file_object(file), format, &end_bytes);
@@ -121,6 +121,48 @@ py::dict to_dict(const std::vector<NamedArray>& arrays) {
   return dict;
 }
 
+/// Warns where a tensor takes more memory than in the file.
+void warn_of_widened(const std::vector<std::string>& widened) {
+  if (widened.empty()) return;
+  constexpr size_t kNamed = 3;
+  std::string text = "[load] " + std::to_string(widened.size()) +
+                     " tensors of types without a packed form were expanded to float16: ";
+  for (size_t i = 0; i < std::min(kNamed, widened.size()); ++i) {
+    text += (i == 0 ? "" : ", ") + quote_name(widened[i]);
+  }
+  text += widened.size() > kNamed ? ", ... " : ". ";
+  text += "quantize() them to save memory; Q4_0, Q4_1 and Q8_0 stay packed.";
+  if (PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1) != 0) throw py::error_already_set();
+}
+
+/// Texts of GGUF may hold any bytes; what is not UTF-8 becomes lone surrogates.
+py::object to_text(const std::string& text) {
+  return py::reinterpret_steal<py::object>(PyUnicode_DecodeUTF8(
+      text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
+}
+
+py::object to_python(const GgufValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return to_text(*text);
+  if (const auto* number = std::get_if<array>(&value)) return py::cast(*number);
+  py::list texts;
+  for (const std::string& text : std::get<std::vector<std::string>>(value)) {
+    texts.append(to_text(text));
+  }
+  return std::move(texts);
+}
+
+py::object from_gguf(const Gguf& gguf, bool return_metadata) {
+  warn_of_widened(gguf.widened);
+  py::dict arrays;
+  for (const NamedArray& named : gguf.arrays) arrays[to_text(named.name)] = py::cast(named.value);
+  if (!return_metadata) return std::move(arrays);
+  py::dict metadata;
+  for (const auto& [key, value] : gguf.metadata) {
+    metadata[to_text(key)] = to_python(value);
+  }
+  return py::make_tuple(arrays, metadata);
+}
+
 py::object load_any(const py::object& file, const std::optional<std::string>& format,
                     bool return_metadata, StreamArgument) {
   const bool path = is_path(file);
@@ -132,13 +174,15 @@ py::object load_any(const py::object& file, const std::optional<std::string>& fo
   const py::object object_name = path ? py::none() : py::getattr(file, "name", py::none());
   if (PyUnicode_Check(object_name.ptr())) name = to_path("load", object_name);
   const FileFormat found = find_format("load", format, name);
-  if (return_metadata && found != FileFormat::kSafetensors) {
-    fail("load", "return_metadata works for safetensors only: other formats have no metadata.");
+  if (return_metadata && found != FileFormat::kSafetensors && found != FileFormat::kGguf) {
+    fail("load",
+         "return_metadata works for safetensors and gguf only: other formats have no metadata.");
   }
   const auto result =
       path ? load(name, format ? std::optional<std::string_view>(*format) : std::nullopt)
            : load_file_object(file, found);
   if (const array* single = std::get_if<array>(&result)) return py::cast(*single);
+  if (const auto* gguf = std::get_if<Gguf>(&result)) return from_gguf(*gguf, return_metadata);
   const auto& many = std::get<Safetensors>(result);
   if (!return_metadata) return to_dict(many.arrays);
   return py::make_tuple(to_dict(many.arrays), py::cast(many.metadata));
@@ -205,6 +249,46 @@ void save_tensors(const py::object& file, const py::dict& arrays,
       [&](Writer& writer) { write_safetensors(kOp, writer, named, texts); });
 }
 
+GgufMetadata to_gguf_metadata(const std::optional<py::dict>& dict) {
+  GgufMetadata metadata;
+  if (!dict) return metadata;
+  for (const auto& [key, value] : *dict) {
+    if (!PyUnicode_Check(key.ptr())) {
+      fail_type("save_gguf", "metadata holds a key of type ", type_name(key), ", expected a str.");
+    }
+    auto name = py::cast<std::string>(key);
+    if (is_array(value)) {
+      metadata.emplace_back(std::move(name), get_array(value));
+    } else if (PyUnicode_Check(value.ptr())) {
+      metadata.emplace_back(std::move(name), py::cast<std::string>(value));
+    } else if (PyList_Check(value.ptr()) || PyTuple_Check(value.ptr())) {
+      std::vector<std::string> texts;
+      for (const py::handle entry : value) {
+        if (!PyUnicode_Check(entry.ptr())) {
+          fail_type("save_gguf", "metadata ", quote_name(name), " is a list with a ",
+                    type_name(entry), ", expected str. Numbers go into an array.");
+        }
+        texts.push_back(py::cast<std::string>(entry));
+      }
+      metadata.emplace_back(std::move(name), std::move(texts));
+    } else {
+      fail_type("save_gguf", "metadata ", quote_name(name), " is a ", type_name(value),
+                ", expected an array, a str or a list of str.");
+    }
+  }
+  return metadata;
+}
+
+void save_ggml_tensors(const py::object& file, const py::dict& arrays,
+                       const std::optional<py::dict>& metadata) {
+  constexpr std::string_view kOp = "save_gguf";
+  const std::vector<NamedArray> named = to_named_arrays(kOp, arrays);
+  const GgufMetadata values = to_gguf_metadata(metadata);
+  save_to(
+      kOp, file, [&](const std::string& path) { save_gguf(path, named, values); },
+      [&](Writer& writer) { write_gguf(kOp, writer, named, values); });
+}
+
 /// The engine's compressed members are Python's business: it has zlib.
 void inflate_by_zlib(std::span<const std::byte> deflated, std::span<std::byte> target) {
   constexpr size_t kPieceBytes = size_t{64} << 10;
@@ -248,12 +332,16 @@ may happen.
 Args:
     file: a name (str or os.PathLike), or a file object opened for reading bytes, which is read at
         once.
-    format: ``"npy"``, ``"npz"`` or ``"safetensors"``; by default the suffix of the file's name.
-    return_metadata: for safetensors, return ``(arrays, metadata)``.
+    format: ``"npy"``, ``"npz"``, ``"safetensors"`` or ``"gguf"``; by default the suffix of the
+        file's name.
+    return_metadata: for safetensors and gguf, return ``(arrays, metadata)``.
 
 Returns:
     An array for npy, else a dict of arrays in the order of the file. Tensors of the 8-bit float
-    types of safetensors become uint8.
+    types of safetensors become uint8. Tensors of types Q4_0, Q4_1 and Q8_0 of gguf stay packed:
+    ``"a.weight"`` holds codes, and ``"a.scales"`` and ``"a.biases"`` what :func:`dequantize` needs
+    with ``group_size=32`` and ``bits`` 4 or 8. BF16 and other quantized types become float16, the
+    latter with a warning.
 
 Raises:
     RuntimeError: there is no such file, or it is damaged.
@@ -341,6 +429,32 @@ Example:
     ...     arrays = mx.load(name)
     >>> arrays["w"]
     array([0, 1, 2], dtype=int32)
+)doc");
+  m.def("save_gguf", &save_ggml_tensors, "file"_a, "arrays"_a, "metadata"_a = py::none(), R"doc(
+Saves arrays in the GGUF format.
+
+A file given by name appears whole or, on an error, not at all.
+
+Args:
+    file: a name, to which ``.gguf`` is appended unless it ends so, or a file object opened for
+        writing bytes.
+    arrays: a dict of arrays by name: float16, float32, int8, int16 or int32.
+    metadata: a dict of numbers (arrays with at most one dimension), texts and lists of texts.
+
+Raises:
+    RuntimeError: an array of another dtype, metadata that are empty or have more dimensions, or the
+        file cannot be written. One that was there before is unchanged.
+    ValueError: metadata of a floating dtype other than float32.
+
+Example:
+    >>> import os, tempfile
+    >>> import nybble.core as mx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     name = os.path.join(folder, "weights.gguf")
+    ...     mx.save_gguf(name, {"w": mx.arange(3)}, {"general.name": "small"})
+    ...     arrays, metadata = mx.load(name, return_metadata=True)
+    >>> arrays["w"], metadata
+    (array([0, 1, 2], dtype=int32), {'general.name': 'small'})
 )doc");
 }
 

@@ -69,15 +69,30 @@ PYBIND11_MODULE(core, m) {
   python::init_array(m);
   python::init_creation(m);
   python::init_elementwise(m);
+  python::init_activations(m);
   python::init_reduce(m);
   python::init_shape(m);
   python::init_indexing(m);
   python::init_sort(m);
   python::init_matmul(m);
+  python::init_convolution(m);
+  python::init_linalg(m);
+  python::init_products(m);
   python::init_quantized(m);
   python::init_random(m);
   python::init_fast(m);
   python::init_io(m);
+  python::init_rearrange(m);
+  python::init_statistics(m);
+  python::init_contraction(m);
+  python::init_limits(m);
+  python::init_transforms(m);
+  python::init_array_at(m);
+  python::init_memory(m);
+  python::init_print_options(m);
+  python::init_distributed(m);
+  python::init_array_members(m);
+  python::init_aliases(m);
   m.def(
       "eval", [](const py::args& trees) { python::eval_tree(trees); },
       "Makes the data of all arrays in the given trees, if they are still to be made.");

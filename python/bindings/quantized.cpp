@@ -215,14 +215,14 @@ void init_gather_qmm(py::module_& m) {
       "gather_qmm",
       [](array x, array w, array scales, OptionalArray biases, OptionalArray lhs_indices,
          OptionalArray rhs_indices, bool transpose, OptionalInt group_size, OptionalInt bits,
-         std::string_view mode, bool, StreamArgument) {
+         std::string_view mode, OptionalArray global_scale, bool, StreamArgument) {
         return gather_qmm(x, w, scales, biases, lhs_indices, rhs_indices, transpose, group_size,
-                          bits, mode);
+                          bits, mode, global_scale);
       },
       "x"_a, "w"_a, py::pos_only(), "scales"_a, "biases"_a = py::none(),
       "lhs_indices"_a = py::none(), "rhs_indices"_a = py::none(), "transpose"_a = true,
-      "group_size"_a = py::none(), "bits"_a = py::none(), "mode"_a = "affine", py::kw_only(),
-      "sorted_indices"_a = false, kStream, R"doc(
+      "group_size"_a = py::none(), "bits"_a = py::none(), "mode"_a = "affine",
+      "global_scale"_a = py::none(), py::kw_only(), "sorted_indices"_a = false, kStream, R"doc(
 Multiplies chosen matrices of ``x`` by chosen quantized matrices, as a mixture of experts does.
 
 ``y[i] = x[lhs_indices[i]] @ dequantize(w[rhs_indices[i]]).T``, where the indices count the matrices
@@ -243,6 +243,8 @@ Args:
     group_size: as given to :func:`quantize`.
     bits: as given to :func:`quantize`.
     mode: as given to :func:`quantize`.
+    global_scale: float32, one for each matrix of ``w``, as given to :func:`quantize`; in mode
+        ``"nvfp4"`` only.
     sorted_indices: a promise of which nothing depends.
 
 Returns:

@@ -207,6 +207,32 @@ Example:
     >>> mx.random.gumbel((2, 3)).shape
     (2, 3)
 )doc");
+  m.def(
+      "laplace",
+      [](const py::object& shape, OptionalDtype dtype, double loc, double scale, OptionalArray key,
+         StreamArgument) {
+        return random::laplace(shape_sequence("laplace", shape), dtype.value_or(Dtype::kFloat32),
+                               loc, scale, key);
+      },
+      "shape"_a = py::tuple(), "dtype"_a = Dtype::kFloat32, "loc"_a = 0.0, "scale"_a = 1.0,
+      "key"_a = py::none(), "stream"_a = py::none(), R"doc(
+Numbers from the Laplace distribution, whose density is exp(-abs(x - loc) / scale) / (2 * scale).
+
+Args:
+    shape: a sequence of ints.
+    dtype: floating.
+    loc: the mean.
+    scale: the mean distance from it.
+    key: by default a new key of the calling thread.
+
+Raises:
+    ValueError: another dtype, a negative length, not a key.
+
+Example:
+    >>> import nybble.core as mx
+    >>> mx.random.laplace((3,), key=mx.random.key(0))
+    array([-2.66849, 0.463046, -0.309328], dtype=float32)
+)doc");
 }
 
 void init_discrete(py::module_& m) {

@@ -125,7 +125,8 @@ void init_axes(py::module_& m) {
   m.def(
       "transpose",
       [](array a, const py::object& axes, StreamArgument) {
-        return transpose(a, to_axes("transpose", axes));
+        if (axes.is_none()) return transpose(a);
+        return transpose(a, sequence("transpose", axes));
       },
       "a"_a, py::pos_only(), "axes"_a = py::none(), py::kw_only(), kStream, R"doc(
 A view with the axes in the given order, reversed by default.

@@ -155,5 +155,40 @@ TEST(Array, LargeStridedCopiesKeepEveryElement) {
   }
 }
 
+/// to[..., c, r] = from[..., r, c], with gaps of one element between the lines of both.
+template <class T>
+void expect_transposed_copy(int64_t batch, int64_t lines, int64_t rows) {
+  const int64_t from_line = rows + 1;
+  const int64_t to_line = lines + 1;
+  std::vector<T> from(static_cast<size_t>(batch * lines * from_line));
+  for (size_t i = 0; i < from.size(); ++i) from[i] = static_cast<T>(i * 2654435761u >> 3);
+  const T untouched = static_cast<T>(77);
+  std::vector<T> to(static_cast<size_t>(batch * rows * to_line), untouched);
+  copy_strided(from.data(), {lines * from_line, 1, from_line}, to.data(),
+               {rows * to_line, to_line, 1}, {batch, rows, lines}, sizeof(T));
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t l = 0; l < to_line; ++l) {
+        const T got = to[static_cast<size_t>((b * rows + r) * to_line + l)];
+        const T expected = l < lines ? from[static_cast<size_t>((b * lines + l) * from_line + r)]
+                                     : untouched;
+        ASSERT_EQ(got, expected) << b << ' ' << r << ' ' << l;
+      }
+    }
+  }
+}
+
+TEST(Array, TransposedCopiesOfEverySizeKeepEveryElement) {
+  for (const int64_t lines : {4, 7, 16, 33, 129}) {
+    for (const int64_t rows : {4, 15, 64, 200, 513}) {
+      SCOPED_TRACE(testing::Message() << lines << ' ' << rows);
+      expect_transposed_copy<uint8_t>(2, lines, rows);
+      expect_transposed_copy<uint16_t>(3, lines, rows);
+      expect_transposed_copy<uint32_t>(1, lines, rows);
+      expect_transposed_copy<uint64_t>(2, lines, rows);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace nybble

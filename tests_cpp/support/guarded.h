@@ -26,10 +26,10 @@ class Guarded {
     auto* end = static_cast<std::byte*>(memory_) + used;
     mprotect(end, page, PROT_NONE);
     data_ = reinterpret_cast<T*>(end - count * sizeof(T));
-    std::memset(data_, fill, count * sizeof(T));
+    std::memset(static_cast<void*>(data_), fill, count * sizeof(T));
   }
   explicit Guarded(const std::vector<T>& values) : Guarded(values.size()) {
-    std::memcpy(data_, values.data(), count_ * sizeof(T));
+    std::memcpy(static_cast<void*>(data_), values.data(), count_ * sizeof(T));
   }
   ~Guarded() { munmap(memory_, mapped_bytes_); }
   Guarded(const Guarded&) = delete;

@@ -1,6 +1,9 @@
 #include "nybble/array/array.h"
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "nybble/base/thread_pool.h"
@@ -37,6 +40,97 @@ void copy_rows(const T* from, T* to, const StridedWalk& walk) {
     walk.for_rows(first, last, [&](const StridedWalk::Offsets& at) {
       copy_row(from + at[0], to + at[1], length);
     });
+  });
+}
+
+/// Two axes that are swapped in memory: the target is dense along one, the source across it.
+struct Transposition {
+  size_t along;
+  size_t across;
+};
+
+std::optional<Transposition> find_transposition(const Shape& shape, const Strides& from,
+                                                const Strides& to) {
+  constexpr int64_t kShortest = 4;  // shorter rows are not worth it
+  std::optional<size_t> along;
+  std::optional<size_t> across;
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] < kShortest) continue;
+    if (to[axis] == 1) along = axis;
+    if (from[axis] == 1) across = axis;
+  }
+  if (!along || !across || *along == *across) return std::nullopt;
+  return Transposition{*along, *across};
+}
+
+/// to[r * to_stride + l] = from[l * from_stride + r] for l < lines, r < rows, both at most kTile.
+///
+/// Through a tile in the cache: each line of memory is read once and written once, as a whole.
+/// Powers of two as strides would throw each other's lines out of the cache otherwise.
+template <class T>
+inline constexpr int64_t kTile = 64 / sizeof(T);
+
+template <class T, class Count>
+void transpose_tile(const T* from, int64_t from_stride, T* to, int64_t to_stride, Count lines,
+                    Count rows) {
+  T tile[kTile<T> * kTile<T>];
+  for (int64_t l = 0; l < lines; ++l) {
+    for (int64_t r = 0; r < rows; ++r) tile[l * kTile<T> + r] = from[l * from_stride + r];
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    T* __restrict row = to + r * to_stride;
+    for (int64_t l = 0; l < lines; ++l) row[l] = tile[l * kTile<T> + r];
+  }
+}
+
+/// The same for any numbers of lines and rows.
+template <class T>
+void transpose_lines(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t lines,
+                     int64_t rows) {
+  constexpr int64_t kSide = kTile<T>;
+  for (int64_t l = 0; l < lines; l += kSide) {
+    for (int64_t r = 0; r < rows; r += kSide) {
+      const T* source = from + l * from_stride + r;
+      T* target = to + r * to_stride + l;
+      if (lines - l >= kSide && rows - r >= kSide) {
+        using Side = std::integral_constant<int64_t, kSide>;
+        transpose_tile(source, from_stride, target, to_stride, Side{}, Side{});
+      } else {
+        transpose_tile(source, from_stride, target, to_stride, std::min(lines - l, kSide),
+                       std::min(rows - r, kSide));
+      }
+    }
+  }
+}
+
+template <class T>
+void copy_transposed(const T* from, const Strides& from_strides, T* to, const Strides& to_strides,
+                     const Shape& shape, const Transposition& axes) {
+  // Rows of the target that are written side by side: so many pages of memory are in use at a time,
+  // and so many elements of a line of the source are read in a go.
+  constexpr int64_t kStripRows = 8 * kTile<T>;
+  const int64_t lines = shape[axes.along];
+  const int64_t rows = shape[axes.across];
+  const int64_t from_stride = from_strides[axes.along];
+  const int64_t to_stride = to_strides[axes.across];
+  Shape others = shape;
+  others[axes.along] = 1;
+  others[axes.across] = 1;
+  const StridedWalk walk(others, {&from_strides, &to_strides});
+  const int64_t strips = (rows + kStripRows - 1) / kStripRows;
+  const int64_t matrices = walk.rows() * walk.row_elements();
+  const double strip_ns =
+      kCopyNanoseconds * static_cast<double>(lines * std::min(rows, kStripRows));
+  parallel_ranges(matrices * strips, strip_ns, [&](int64_t first, int64_t last) {
+    for (int64_t task = first; task < last; ++task) {
+      const int64_t matrix = task / strips;
+      const int64_t row = task % strips * kStripRows;
+      const StridedWalk::Offsets at = walk.offsets(matrix / walk.row_elements());
+      const int64_t within = matrix % walk.row_elements();
+      transpose_lines(from + at[0] + within * walk.row_stride(0) + row, from_stride,
+                      to + at[1] + within * walk.row_stride(1) + row * to_stride, to_stride, lines,
+                      std::min(rows - row, kStripRows));
+    }
   });
 }
 
@@ -198,9 +292,14 @@ array deferred_array(Shape shape, Dtype dtype, std::vector<array> inputs,
 
 void copy_strided(const void* from, const Strides& from_strides, void* to,
                   const Strides& to_strides, const Shape& shape, size_t bytes) {
+  const auto transposition = find_transposition(shape, from_strides, to_strides);
   const StridedWalk walk(shape, {&from_strides, &to_strides});
   visit_size(bytes, [&](auto tag) {
     using T = typename decltype(tag)::type;
+    if (transposition) {
+      return copy_transposed(static_cast<const T*>(from), from_strides, static_cast<T*>(to),
+                             to_strides, shape, *transposition);
+    }
     copy_rows(static_cast<const T*>(from), static_cast<T*>(to), walk);
   });
 }

@@ -32,9 +32,9 @@ constexpr size_t kLargePageBlock = 2 * kLargePageBytes;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
-size_t default_cache_limit() {
+size_t physical_memory() {
   const auto pages = static_cast<size_t>(sysconf(_SC_PHYS_PAGES));
-  return pages / 8 * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
 /// Memory from the system, or nullptr. Large blocks get large pages where the system has them for
@@ -82,6 +82,7 @@ class Recycler {
         return data;
       }
     }
+    make_room(capacity_bytes);
     void* data = fresh_block(capacity_bytes);
     if (data == nullptr) {
       clear();
@@ -125,6 +126,12 @@ class Recycler {
     return std::exchange(limit_bytes_, limit_bytes);
   }
 
+  size_t set_memory_limit(size_t limit_bytes) {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(memory_limit_bytes_, limit_bytes);
+  }
+
+  size_t memory_limit() { return read(memory_limit_bytes_); }
   size_t active() { return read(active_bytes_); }
   size_t peak() { return read(peak_bytes_); }
   size_t cached() { return read(cached_bytes_); }
@@ -185,6 +192,14 @@ class Recycler {
     peak_bytes_ = std::max(peak_bytes_, active_bytes_);
   }
 
+  /// Gives kept blocks back if there would be more than the limit in all.
+  void make_room(size_t capacity_bytes) {
+    const std::lock_guard lock(mutex_);
+    if (cached_bytes_ == 0) return;
+    const size_t used = active_bytes_ + capacity_bytes;
+    trim(used < memory_limit_bytes_ ? memory_limit_bytes_ - used : 0);
+  }
+
   void trim(size_t limit_bytes) {
     while (cached_bytes_ > limit_bytes) {
       const Block& oldest = by_age_.front();
@@ -202,7 +217,8 @@ class Recycler {
   size_t cached_bytes_ = 0;
   size_t active_bytes_ = 0;
   size_t peak_bytes_ = 0;
-  size_t limit_bytes_ = default_cache_limit();
+  size_t limit_bytes_ = physical_memory() / 8;
+  size_t memory_limit_bytes_ = physical_memory();
 };
 
 }  // namespace
@@ -242,6 +258,10 @@ size_t get_peak_memory() { return Recycler::instance().peak(); }
 void reset_peak_memory() { Recycler::instance().reset_peak(); }
 size_t get_cache_memory() { return Recycler::instance().cached(); }
 size_t set_cache_limit(size_t limit_bytes) { return Recycler::instance().set_limit(limit_bytes); }
+size_t get_memory_limit() { return Recycler::instance().memory_limit(); }
+size_t set_memory_limit(size_t limit_bytes) {
+  return Recycler::instance().set_memory_limit(limit_bytes);
+}
 void clear_cache() { Recycler::instance().clear(); }
 
 }  // namespace nybble

@@ -54,6 +54,11 @@ size_t get_cache_memory();
 
 /// Sets how many bytes may be kept for reuse and returns the old limit.
 size_t set_cache_limit(size_t limit_bytes);
+/// How many bytes arrays and kept memory should take together, by default all the machine has. An
+/// allocation beyond it gives kept memory back first; only memory that the system refuses is an
+/// error. Setting returns the old limit.
+size_t get_memory_limit();
+size_t set_memory_limit(size_t limit_bytes);
 /// Gives the kept memory back to the system.
 void clear_cache();
 

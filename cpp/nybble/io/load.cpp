@@ -16,6 +16,7 @@ constexpr std::pair<std::string_view, FileFormat> kFormats[] = {
     {"npy", FileFormat::kNpy},
     {"npz", FileFormat::kNpz},
     {"safetensors", FileFormat::kSafetensors},
+    {"gguf", FileFormat::kGguf},
 };
 
 std::shared_ptr<const MappedFile> open_file(const std::string& path) {
@@ -42,7 +43,7 @@ FileFormat find_format(std::string_view op, std::optional<std::string_view> form
   const bool has_suffix =
       dot != std::string_view::npos && (slash == std::string_view::npos || dot > slash);
   if (!format && has_suffix) format = file_name.substr(dot + 1);
-  constexpr std::string_view kExpected = "expected npy, npz or safetensors.";
+  constexpr std::string_view kExpected = "expected npy, npz, safetensors or gguf.";
   if (!format) {
     fail(op, "the name ", quote_name(file_name),
          " has no suffix that tells the format; pass format=, ", kExpected);
@@ -53,17 +54,18 @@ FileFormat find_format(std::string_view op, std::optional<std::string_view> form
   fail(op, "the format ", quote_name(*format), " is not supported, ", kExpected);
 }
 
-std::variant<array, Safetensors> load(const std::shared_ptr<const MappedFile>& file,
-                                      FileFormat format, size_t* end_bytes) {
+std::variant<array, Safetensors, Gguf> load(const std::shared_ptr<const MappedFile>& file,
+                                            FileFormat format, size_t* end_bytes) {
   const LongCall long_call;
   if (end_bytes != nullptr) *end_bytes = file->size_bytes();
   if (format == FileFormat::kNpy) return read_npy("load", file, 0, end_bytes);
   if (format == FileFormat::kNpz) return Safetensors{read_npz("load", file), {}};
+  if (format == FileFormat::kGguf) return read_gguf("load", file);
   return read_safetensors("load", file);
 }
 
-std::variant<array, Safetensors> load(const std::string& path,
-                                      std::optional<std::string_view> format) {
+std::variant<array, Safetensors, Gguf> load(const std::string& path,
+                                            std::optional<std::string_view> format) {
   const FileFormat found = find_format("load", format, path);
   const LongCall long_call;
   return load(open_file(path), found);
@@ -79,6 +81,8 @@ Safetensors load_safetensors(const std::string& path) {
   return read_safetensors("load", open_file(path));
 }
 
+Gguf load_gguf(const std::string& path) { return read_gguf("load", open_file(path)); }
+
 void save(const std::string& path, const array& a) {
   save_atomically("save", with_suffix(path, ".npy"), [&](Writer& file) { write_npy(file, a); });
 }
@@ -93,6 +97,12 @@ void save_safetensors(const std::string& path, const std::vector<NamedArray>& ar
   save_atomically("save_safetensors", with_suffix(path, ".safetensors"), [&](Writer& file) {
     write_safetensors("save_safetensors", file, arrays, metadata);
   });
+}
+
+void save_gguf(const std::string& path, const std::vector<NamedArray>& arrays,
+               const GgufMetadata& metadata) {
+  save_atomically("save_gguf", with_suffix(path, ".gguf"),
+                  [&](Writer& file) { write_gguf("save_gguf", file, arrays, metadata); });
 }
 
 }  // namespace nybble

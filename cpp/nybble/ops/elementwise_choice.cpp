@@ -6,7 +6,8 @@ namespace nybble {
 namespace {
 
 /// Writes x, converted, to dense memory.
-void convert_into(const array& x, Dtype dtype, void* to) {
+void convert_into(const array& operand, Dtype dtype, void* to) {
+  const array x = in_row_order(operand);
   const kernels::UnaryKernel kernel = kernels::convert_dtype(x.dtype(), dtype);
   const Strides dense = dense_strides(x.shape());
   const StridedWalk walk(x.shape(), {&x.strides(), &dense});

@@ -1,5 +1,7 @@
 #include "nybble/ops/elementwise_common.h"
 
+#include <cstdlib>
+
 namespace nybble {
 namespace {
 
@@ -10,15 +12,31 @@ bool is_one_run(int64_t size, double cost_ns_each) {
   return static_cast<double>(size) * cost_ns_each < kWholeNs;
 }
 
+/// Do elements that follow each other lie on different lines of memory, while others share them?
+bool is_transposed(const array& x) {
+  constexpr int64_t kLine = 16;        // elements: a line of the cache, or a few
+  constexpr int64_t kLarge = 1 << 16;  // smaller arrays stay in the cache
+  if (x.size() < kLarge || std::abs(x.strides().back()) < kLine) return false;
+  const auto unit = [&](size_t axis) { return x.strides()[axis] == 1 && x.shape()[axis] > 1; };
+  for (size_t axis = 0; axis < x.ndim(); ++axis) {
+    if (unit(axis)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-array run_unary(const array& x, Dtype result, kernels::UnaryKernel kernel, double cost_ns_each) {
-  array out(x.shape(), result);
-  if (is_one_run(x.size(), cost_ns_each) && x.dense()) {
-    const void* from = x.data();
-    kernel(from, 1, out.mutable_data(), x.size());
+array in_row_order(const array& x) { return is_transposed(x) ? x.copy() : x; }
+
+array run_unary(const array& operand, Dtype result, kernels::UnaryKernel kernel,
+                double cost_ns_each) {
+  array out(operand.shape(), result);
+  if (is_one_run(operand.size(), cost_ns_each) && operand.dense()) {
+    const void* from = operand.data();
+    kernel(from, 1, out.mutable_data(), operand.size());
     return out;
   }
+  const array x = in_row_order(operand);
   const StridedWalk walk(x.shape(), {&x.strides(), &out.strides()});
   const void* from = x.data();
   void* to = out.mutable_data();
@@ -29,16 +47,19 @@ array run_unary(const array& x, Dtype result, kernels::UnaryKernel kernel, doubl
   return out;
 }
 
-array run_binary(std::string_view op, const array& a, const array& b, Dtype result,
+array run_binary(std::string_view op, const array& left, const array& right, Dtype result,
                  kernels::BinaryKernel kernel, double cost_ns_each) {
-  if (a.shape() == b.shape() && is_one_run(a.size(), cost_ns_each) && a.dense() && b.dense()) {
-    array out(a.shape(), result);
-    const void* from_a = a.data();
-    const void* from_b = b.data();
-    kernel(from_a, 1, from_b, 1, out.mutable_data(), a.size());
+  if (left.shape() == right.shape() && is_one_run(left.size(), cost_ns_each) && left.dense() &&
+      right.dense()) {
+    array out(left.shape(), result);
+    const void* from_a = left.data();
+    const void* from_b = right.data();
+    kernel(from_a, 1, from_b, 1, out.mutable_data(), left.size());
     return out;
   }
-  const Shape shape = broadcast(op, a.shape(), b.shape());
+  const Shape shape = broadcast(op, left.shape(), right.shape());
+  const array a = in_row_order(left);
+  const array b = in_row_order(right);
   array out(shape, result);
   const Strides a_strides = broadcast_strides(op, a.shape(), a.strides(), shape);
   const Strides b_strides = broadcast_strides(op, b.shape(), b.strides(), shape);

@@ -162,6 +162,12 @@ array reciprocal(const array& x) {
   return floating("reciprocal", x, kernels::reciprocal, kDivisionCostNs);
 }
 array sigmoid(const array& x) { return floating("sigmoid", x, kernels::sigmoid); }
+array silu(const array& x) { return floating("silu", x, kernels::silu); }
+array gelu(const array& x) { return floating("gelu", x, kernels::gelu); }
+array gelu_tanh(const array& x) { return floating("gelu_approx", x, kernels::gelu_tanh); }
+array gelu_sigmoid(const array& x) {
+  return floating("gelu_fast_approx", x, kernels::gelu_sigmoid);
+}
 array erf(const array& x) { return floating("erf", x, kernels::erf); }
 array erfinv(const array& x) { return floating("erfinv", x, kernels::erfinv, 3 * kLibraryCostNs); }
 array degrees(const array& x) { return floating("degrees", x, kernels::degrees, kSimpleCostNs); }

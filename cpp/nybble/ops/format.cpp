@@ -1,5 +1,6 @@
 #include "nybble/ops/format.h"
 
+#include <atomic>
 #include <cmath>
 #include <ostream>
 #include <sstream>
@@ -7,6 +8,8 @@
 
 namespace nybble {
 namespace {
+
+std::atomic<int> print_precision{-1};
 
 constexpr int64_t kEdgeItems = 3;
 constexpr std::string_view kIndent = "       ";  // as wide as "array(["
@@ -65,6 +68,10 @@ class Printer {
 
 std::string to_string(const array& a) {
   std::ostringstream out;
+  if (const int precision = get_print_precision(); precision >= 0) {
+    out.setf(std::ios::fixed, std::ios::floatfield);
+    out.precision(precision);
+  }
   out << "array(";
   visit_dtype(a.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -74,5 +81,8 @@ std::string to_string(const array& a) {
   out << ", dtype=" << a.dtype() << ')';
   return out.str();
 }
+
+int get_print_precision() { return print_precision; }
+int set_print_precision(int precision) { return print_precision.exchange(precision); }
 
 }  // namespace nybble

@@ -10,4 +10,9 @@ namespace nybble {
 /// last three entries, floats six significant digits, as in MLX.
 std::string to_string(const array& a);
 
+/// How many digits behind the point floats show; -1 for six significant digits. For the whole
+/// process; setting returns the old number.
+int get_print_precision();
+int set_print_precision(int precision);
+
 }  // namespace nybble

@@ -38,8 +38,23 @@ array gathered_rows(const array& x, const GatherPairs& pairs, std::span<const in
   return rows;
 }
 
+/// The global scales if there are any, dense: one for each matrix.
+std::optional<array> matrix_scales(std::string_view op, const std::optional<array>& global_scale,
+                                   const QuantizedMatrix& w) {
+  if (!global_scale) return std::nullopt;
+  const QuantFormat& format = *w.quantization().format;
+  if (!format.has_global_scale()) {
+    fail(op, "global_scale was given, but mode \"", format.mode, "\" has none. Leave it out.");
+  }
+  if (!(global_scale->shape() == w.batch()) || global_scale->dtype() != Dtype::kFloat32) {
+    fail(op, "global_scale has shape ", global_scale->shape(), " and dtype ", global_scale->dtype(),
+         ", expected one float32 for each matrix of w: shape ", w.batch(), ".");
+  }
+  return global_scale->contiguous();
+}
+
 array multiply_pairs(const array& x, const QuantizedMatrix& w, const GatherPairs& pairs,
-                     bool transpose, Dtype dtype) {
+                     const std::optional<array>& global_scales, bool transpose, Dtype dtype) {
   const int64_t m = x.shape(-2);
   const int64_t n = transpose ? w.rows() : w.columns();
   Shape shape = pairs.shape;
@@ -57,7 +72,10 @@ array multiply_pairs(const array& x, const QuantizedMatrix& w, const GatherPairs
   auto* to = static_cast<std::byte*>(y.mutable_data());
   for (const GatherPairs::Group& group : pairs.groups) {
     const array rows = gathered_rows(x, pairs, group.pairs);
-    const array products = multiply_quantized(rows, w.single(group.right), transpose, dtype);
+    std::optional<float> global_scale;
+    if (global_scales) global_scale = global_scales->data<float>()[group.right];
+    const array products =
+        multiply_quantized(rows, w.single(group.right, global_scale), transpose, dtype);
     const auto* from = products.data<std::byte>();
     for (const int64_t pair : group.pairs) {
       std::memcpy(to + static_cast<size_t>(pair) * matrix_bytes, from, matrix_bytes);
@@ -72,8 +90,9 @@ array multiply_pairs(const array& x, const QuantizedMatrix& w, const GatherPairs
 array gather_qmm(const array& x, const array& w, const array& scales,
                  const std::optional<array>& biases, const std::optional<array>& lhs_indices,
                  const std::optional<array>& rhs_indices, bool transpose,
-                 std::optional<int> group_size, std::optional<int> bits, std::string_view mode) {
-  if (!lhs_indices && !rhs_indices) {
+                 std::optional<int> group_size, std::optional<int> bits, std::string_view mode,
+                 const std::optional<array>& global_scale) {
+  if (!lhs_indices && !rhs_indices && !global_scale) {
     return quantized_matmul(x, w, scales, biases, transpose, group_size, bits, mode);
   }
   constexpr std::string_view kOp = "gather_qmm";
@@ -82,7 +101,7 @@ array gather_qmm(const array& x, const array& w, const array& scales,
     fail(kOp, "x of shape ", x.shape(), " has ", x.ndim(), " dimensions, expected at least 2.");
   }
   std::vector<array> optional_inputs;
-  for (const auto* input : {&biases, &lhs_indices, &rhs_indices}) {
+  for (const auto* input : {&biases, &lhs_indices, &rhs_indices, &global_scale}) {
     if (*input) optional_inputs.push_back(**input);
   }
   const OpCall call{kOp,
@@ -93,7 +112,8 @@ array gather_qmm(const array& x, const array& w, const array& scales,
                      {"mode", mode},
                      {"has_biases", biases.has_value()},
                      {"has_lhs_indices", lhs_indices.has_value()},
-                     {"has_rhs_indices", rhs_indices.has_value()}},
+                     {"has_rhs_indices", rhs_indices.has_value()},
+                     {"has_global_scale", global_scale.has_value()}},
                     optional_inputs};
   return apply_op(call, [&] {
     const auto matrices = QuantizedMatrix::check(kOp, w, scales, biases, quantization);
@@ -102,7 +122,8 @@ array gather_qmm(const array& x, const array& w, const array& scales,
     const array values = is_weight(x.dtype()) ? x : astype(x, Dtype::kFloat32);
     const Shape batch(x.shape().begin(), x.shape().end() - 2);
     const GatherPairs pairs = gather_pairs(kOp, batch, lhs_indices, matrices.batch(), rhs_indices);
-    return multiply_pairs(values, matrices, pairs, transpose, dtype);
+    const std::optional<array> scales_of_matrices = matrix_scales(kOp, global_scale, matrices);
+    return multiply_pairs(values, matrices, pairs, scales_of_matrices, transpose, dtype);
   });
 }
 

@@ -215,9 +215,10 @@ PackedMatrix QuantizedMatrix::at(int64_t index) const {
   return matrix;
 }
 
-QuantizedMatrix QuantizedMatrix::single(int64_t index) const {
+QuantizedMatrix QuantizedMatrix::single(int64_t index, std::optional<float> global_scale) const {
   QuantizedMatrix result = leading_batch(0);
   result.packed_ = at(index);
+  if (global_scale) result.packed_.global_scale = GlobalScale(*global_scale).decode;
   return result;
 }
 

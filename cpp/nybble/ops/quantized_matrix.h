@@ -57,8 +57,8 @@ class QuantizedMatrix {
 
   /// The matrix with this index within batch(), in row-major order. Lives as long as this object.
   PackedMatrix at(int64_t index) const;
-  /// The same alone: its batch() is empty.
-  QuantizedMatrix single(int64_t index) const;
+  /// The same alone, its batch() is empty; with a global scale of its own if one is given.
+  QuantizedMatrix single(int64_t index, std::optional<float> global_scale = std::nullopt) const;
 
  private:
   QuantizedMatrix(const Quantization& quantization, array codes, array scales,

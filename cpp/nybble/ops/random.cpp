@@ -341,6 +341,39 @@ array gumbel(const Shape& shape, Dtype dtype, const std::optional<array>& key) {
   });
 }
 
+array laplace(const Shape& shape, Dtype dtype, double loc, double scale,
+              const std::optional<array>& key) {
+  return apply_op({"laplace", {}, {{"shape", shape}, {"dtype", dtype}}}, [&] {
+    if (!is_floating(dtype)) {
+      fail("laplace", "got dtype ", dtype, ", expected a floating dtype.");
+    }
+    check_shape("laplace", shape);
+    const int64_t size = element_count(shape);
+    const ThreefryKey words_key = take_key("laplace", key);
+    const float lowest = std::nextafter(-1.0f, 0.0f);
+    return deferred_array(shape, dtype, {}, [=](const std::vector<array>&, void* out) {
+      visit_dtype(dtype, [&](auto tag) {
+        using T = typename decltype(tag)::type;
+        if constexpr (kIsFloating<T>) {
+          // float64 gets its logarithm in full precision, of a float32 all the same.
+          using Wide = std::conditional_t<std::is_same_v<T, double>, double, float>;
+          const auto factor = static_cast<Wide>(rounded<T>(static_cast<Wide>(scale)));
+          const auto center = static_cast<Wide>(rounded<T>(static_cast<Wide>(loc)));
+          T* to = static_cast<T*>(out);
+          for_words(words_key, size, kFunctionNanoseconds,
+                    [&](int64_t first, int64_t count, const uint32_t* words) {
+                      for (int64_t i = 0; i < count; ++i) {
+                        const float u = between<float>(lowest, 1.0f, words[i]);
+                        const Wide x = -std::copysign(std::log1p(-std::abs(Wide{u})), -Wide{u});
+                        to[first + i] = T(center + rounded<T>(factor * rounded<T>(-x)));
+                      }
+                    });
+        }
+      });
+    });
+  });
+}
+
 array randint(const array& low, const array& high, const Shape& shape, Dtype dtype,
               const std::optional<array>& key) {
   return apply_op({"randint", {&low, &high}, {{"shape", shape}, {"dtype", dtype}}}, [&] {

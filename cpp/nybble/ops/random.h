@@ -58,6 +58,11 @@ array truncated_normal(const array& lower, const array& upper,
 array gumbel(const Shape& shape, Dtype dtype = Dtype::kFloat32,
              const std::optional<array>& key = std::nullopt);
 
+/// The Laplace distribution around loc: loc + scale * sign(u) * log(1 - |u|), u = uniform(-1, 1).
+/// Floating dtypes.
+array laplace(const Shape& shape, Dtype dtype = Dtype::kFloat32, double loc = 0.0,
+              double scale = 1.0, const std::optional<array>& key = std::nullopt);
+
 /// Integers low <= x < high, from a float32 uniform: intervals wider than 2^24 have gaps. An empty
 /// interval gives low. Integer dtypes and bool.
 array randint(const array& low, const array& high, const Shape& shape, Dtype dtype = Dtype::kInt32,

@@ -55,6 +55,11 @@ array cummax(const array& x, std::optional<int64_t> axis = std::nullopt, bool re
 array cummin(const array& x, std::optional<int64_t> axis = std::nullopt, bool reverse = false,
              bool inclusive = true);
 
+/// Running log(sum(exp(x))), floating, without overflow; the first result of nothing is -inf. Not
+/// for complex numbers.
+array logcumsumexp(const array& x, std::optional<int64_t> axis = std::nullopt, bool reverse = false,
+                   bool inclusive = true);
+
 /// exp(x - max) / sum(exp(x - max)) over the axes; floating (float32 for integers). Always computed
 /// in at least float32, so that `precise` changes nothing. NaN where all are -inf. Complex numbers
 /// are not supported.

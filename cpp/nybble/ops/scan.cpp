@@ -1,4 +1,4 @@
-// Running reductions: cumsum, cumprod, cummax, cummin.
+// Running reductions: cumsum, cumprod, cummax, cummin, logcumsumexp.
 
 #include "nybble/kernels/reduce/scan.h"
 
@@ -102,6 +102,14 @@ array cummax(const array& x, std::optional<int64_t> axis, bool reverse, bool inc
 
 array cummin(const array& x, std::optional<int64_t> axis, bool reverse, bool inclusive) {
   return scan("cummin", kernels::running_minimum, x, axis, {reverse, inclusive});
+}
+
+array logcumsumexp(const array& x, std::optional<int64_t> axis, bool reverse, bool inclusive) {
+  if (x.dtype() == Dtype::kComplex64) {
+    fail("logcumsumexp", "complex numbers are not supported.");
+  }
+  return scan("logcumsumexp", kernels::running_logsumexp, astype(x, at_least_floating(x.dtype())),
+              axis, {reverse, inclusive});
 }
 
 }  // namespace nybble

@@ -11,6 +11,7 @@
 #include "nybble/base/thread_pool.h"
 #include "nybble/ops/lines.h"
 #include "nybble/ops/op.h"
+#include "nybble/ops/order.h"
 #include "nybble/ops/shape.h"
 
 namespace nybble {
@@ -22,29 +23,6 @@ constexpr double kStepNanoseconds = 4;
 double sort_nanoseconds(int64_t length) {
   return kStepNanoseconds * static_cast<double>(length) *
          std::log2(static_cast<double>(length) + 2.0);
-}
-
-template <class T>
-bool is_nan(T value) {
-  if constexpr (kIsComplex<T>) {
-    return std::isnan(value.real()) || std::isnan(value.imag());
-  } else if constexpr (kIsFloating<T>) {
-    return std::isnan(static_cast<Arithmetic<T>>(value));
-  } else {
-    return false;
-  }
-}
-
-/// The order of all functions here: ascending, NaN last and equal to NaN.
-template <class T>
-bool comes_before(T a, T b) {
-  if (is_nan(a)) return false;
-  if (is_nan(b)) return true;
-  if constexpr (kIsComplex<T>) {
-    return a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag());
-  } else {
-    return static_cast<Arithmetic<T>>(a) < static_cast<Arithmetic<T>>(b);
-  }
 }
 
 /// Types whose order 32 bits express; their values can be sorted together with their indices.

@@ -71,8 +71,17 @@ from nybble.nn.linear import Bilinear, Identity, Linear
 from nybble.nn.module import Module
 from nybble.nn.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from nybble.nn.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from nybble.nn.positional_encoding import ALiBi, RoPE, SinusoidalPositionalEncoding
 from nybble.nn.quantized import QuantizedEmbedding, QuantizedLinear, quantize
 from nybble.nn.recurrent import GRU, LSTM, RNN
+from nybble.nn.transformer import (
+    MultiHeadAttention,
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from nybble.nn.upsample import Upsample
 from nybble.nn.utils import average_gradients
 
@@ -85,6 +94,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "ALiBi",
     "AllToShardedLinear",
     "AvgPool1d",
     "AvgPool2d",
@@ -111,6 +121,7 @@ __all__ = [
     "MaxPool3d",
     "Mish",
     "Module",
+    "MultiHeadAttention",
     "PReLU",
     "QuantizedAllToShardedLinear",
     "QuantizedEmbedding",
@@ -120,10 +131,12 @@ __all__ = [
     "ReLU",
     "ReLU2",
     "ReLU6",
+    "RoPE",
     "Sequential",
     "ShardedToAllLinear",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositionalEncoding",
     "Softmax",
     "Softmin",
     "Softplus",
@@ -131,6 +144,11 @@ __all__ = [
     "Softsign",
     "Step",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Upsample",
     "activations",
     "average_gradients",

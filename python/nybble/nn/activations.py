@@ -6,8 +6,6 @@ integers become float32 where the formula has fractions.
 
 from __future__ import annotations
 
-import math
-
 import nybble.core as mx
 
 __all__ = [
@@ -71,7 +69,7 @@ def silu(x: mx.array) -> mx.array:
         >>> silu(mx.array(0.0)).item()
         0.0
     """
-    return x * mx.sigmoid(x)
+    return mx._silu(x)
 
 
 def tanh(x: mx.array) -> mx.array:
@@ -104,7 +102,7 @@ def gelu(x: mx.array) -> mx.array:
         >>> round(gelu(mx.array(1.0)).item(), 4)
         0.8413
     """
-    return x * (1 + mx.erf(x / math.sqrt(2))) / 2
+    return mx._gelu(x)
 
 
 def gelu_approx(x: mx.array) -> mx.array:
@@ -115,7 +113,7 @@ def gelu_approx(x: mx.array) -> mx.array:
         >>> round(gelu_approx(mx.array(1.0)).item(), 4)
         0.8412
     """
-    return 0.5 * x * (1 + mx.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    return mx._gelu_approx(x)
 
 
 def gelu_fast_approx(x: mx.array) -> mx.array:
@@ -126,7 +124,7 @@ def gelu_fast_approx(x: mx.array) -> mx.array:
         >>> round(gelu_fast_approx(mx.array(1.0)).item(), 4)
         0.8458
     """
-    return x * mx.sigmoid(1.702 * x)
+    return mx._gelu_fast_approx(x)
 
 
 def relu2(x: mx.array) -> mx.array:

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "nybble/kernels/elementwise/binary.h"
+#include "nybble/kernels/elementwise/vectors.h"
 
 namespace nybble::kernels {
 namespace {
@@ -112,7 +113,8 @@ struct Minimum {
 
 /// For operations whose bits are the same for signed and unsigned integers: one kernel for both.
 template <class Op>
-BinaryKernel select_wrapping(Dtype dtype) {
+BinaryKernel select_wrapping(VectorBinary vector, Dtype dtype) {
+  if (const BinaryKernel kernel = vector_binary(vector, dtype)) return kernel;
   return visit_dtype(dtype, [](auto tag) -> BinaryKernel {
     using T = typename decltype(tag)::type;
     if constexpr (kIsInteger<T>) {
@@ -126,13 +128,13 @@ BinaryKernel select_wrapping(Dtype dtype) {
 
 }  // namespace
 
-BinaryKernel add(Dtype dtype) { return select_wrapping<Add>(dtype); }
-BinaryKernel subtract(Dtype dtype) { return select_wrapping<Subtract>(dtype); }
-BinaryKernel multiply(Dtype dtype) { return select_wrapping<Multiply>(dtype); }
-BinaryKernel divide(Dtype dtype) { return select_binary<Divide>(dtype); }
+BinaryKernel add(Dtype dtype) { return select_wrapping<Add>(VectorBinary::kAdd, dtype); }
+BinaryKernel subtract(Dtype dtype) { return select_wrapping<Subtract>(VectorBinary::kSubtract, dtype); }
+BinaryKernel multiply(Dtype dtype) { return select_wrapping<Multiply>(VectorBinary::kMultiply, dtype); }
+BinaryKernel divide(Dtype dtype) { return select_binary<Divide>(VectorBinary::kDivide, dtype); }
 BinaryKernel floor_divide(Dtype dtype) { return select_binary<FloorDivide>(dtype); }
 BinaryKernel remainder(Dtype dtype) { return select_binary<Remainder>(dtype); }
-BinaryKernel maximum(Dtype dtype) { return select_binary<Maximum>(dtype); }
-BinaryKernel minimum(Dtype dtype) { return select_binary<Minimum>(dtype); }
+BinaryKernel maximum(Dtype dtype) { return select_binary<Maximum>(VectorBinary::kMaximum, dtype); }
+BinaryKernel minimum(Dtype dtype) { return select_binary<Minimum>(VectorBinary::kMinimum, dtype); }
 
 }  // namespace nybble::kernels

@@ -3,6 +3,7 @@
 
 #include "nybble/kernels/elementwise/math.h"
 #include "nybble/kernels/elementwise/unary.h"
+#include "nybble/kernels/elementwise/vectors.h"
 
 namespace nybble::kernels {
 namespace {
@@ -108,6 +109,13 @@ struct Sigmoid {
   }
 };
 
+struct Silu {
+  template <Real T>
+  static T apply(T x) {
+    return x * Sigmoid::apply(x);
+  }
+};
+
 struct Erf {
   template <Real T>
   static T apply(T x) {
@@ -116,6 +124,28 @@ struct Erf {
     } else {
       return std::erf(x);
     }
+  }
+};
+
+struct Gelu {
+  template <Real T>
+  static T apply(T x) {
+    return x / 2 * (1 + Erf::apply(x / std::numbers::sqrt2_v<T>));
+  }
+};
+
+struct GeluTanh {
+  template <Real T>
+  static T apply(T x) {
+    const T u = T(1.5957691216057308) * (x + T(0.044715) * x * x * x);  // 2 sqrt(2 / pi)
+    return x * Sigmoid::apply(u);
+  }
+};
+
+struct GeluSigmoid {
+  template <Real T>
+  static T apply(T x) {
+    return x * Sigmoid::apply(T(1.702) * x);
   }
 };
 
@@ -155,17 +185,23 @@ struct Radians {
 
 }  // namespace
 
-UnaryKernel exp(Dtype dtype) { return select_unary<Exp>(dtype); }
-UnaryKernel expm1(Dtype dtype) { return select_unary<Expm1>(dtype); }
-UnaryKernel log(Dtype dtype) { return select_unary<Log>(dtype); }
-UnaryKernel log2(Dtype dtype) { return select_unary<Log2>(dtype); }
-UnaryKernel log10(Dtype dtype) { return select_unary<Log10>(dtype); }
-UnaryKernel log1p(Dtype dtype) { return select_unary<Log1p>(dtype); }
-UnaryKernel sqrt(Dtype dtype) { return select_unary<Sqrt>(dtype); }
-UnaryKernel rsqrt(Dtype dtype) { return select_unary<Rsqrt>(dtype); }
-UnaryKernel reciprocal(Dtype dtype) { return select_unary<Reciprocal>(dtype); }
-UnaryKernel sigmoid(Dtype dtype) { return select_unary<Sigmoid>(dtype); }
-UnaryKernel erf(Dtype dtype) { return select_unary<Erf>(dtype); }
+UnaryKernel exp(Dtype dtype) { return select_unary<Exp>(VectorUnary::kExp, dtype); }
+UnaryKernel expm1(Dtype dtype) { return select_unary<Expm1>(VectorUnary::kExpm1, dtype); }
+UnaryKernel log(Dtype dtype) { return select_unary<Log>(VectorUnary::kLog, dtype); }
+UnaryKernel log2(Dtype dtype) { return select_unary<Log2>(VectorUnary::kLog2, dtype); }
+UnaryKernel log10(Dtype dtype) { return select_unary<Log10>(VectorUnary::kLog10, dtype); }
+UnaryKernel log1p(Dtype dtype) { return select_unary<Log1p>(VectorUnary::kLog1p, dtype); }
+UnaryKernel sqrt(Dtype dtype) { return select_unary<Sqrt>(VectorUnary::kSqrt, dtype); }
+UnaryKernel rsqrt(Dtype dtype) { return select_unary<Rsqrt>(VectorUnary::kRsqrt, dtype); }
+UnaryKernel reciprocal(Dtype dtype) { return select_unary<Reciprocal>(VectorUnary::kReciprocal, dtype); }
+UnaryKernel sigmoid(Dtype dtype) { return select_unary<Sigmoid>(VectorUnary::kSigmoid, dtype); }
+UnaryKernel erf(Dtype dtype) { return select_unary<Erf>(VectorUnary::kErf, dtype); }
+UnaryKernel silu(Dtype dtype) { return select_unary<Silu>(VectorUnary::kSilu, dtype); }
+UnaryKernel gelu(Dtype dtype) { return select_unary<Gelu>(VectorUnary::kGelu, dtype); }
+UnaryKernel gelu_tanh(Dtype dtype) { return select_unary<GeluTanh>(VectorUnary::kGeluTanh, dtype); }
+UnaryKernel gelu_sigmoid(Dtype dtype) {
+  return select_unary<GeluSigmoid>(VectorUnary::kGeluSigmoid, dtype);
+}
 UnaryKernel erfinv(Dtype dtype) { return select_unary<Erfinv>(dtype); }
 UnaryKernel degrees(Dtype dtype) { return select_unary<Degrees>(dtype); }
 UnaryKernel radians(Dtype dtype) { return select_unary<Radians>(dtype); }

@@ -2,6 +2,7 @@
 #include <complex>
 
 #include "nybble/kernels/elementwise/unary.h"
+#include "nybble/kernels/elementwise/vectors.h"
 
 namespace nybble::kernels {
 namespace {
@@ -22,13 +23,18 @@ UnaryKernel library(Dtype dtype, Function) {
   return select_unary<Library<Function>>(dtype);
 }
 
+template <class Function>
+UnaryKernel library(VectorUnary vector, Dtype dtype, Function) {
+  return select_unary<Library<Function>>(vector, dtype);
+}
+
 }  // namespace
 
 UnaryKernel sin(Dtype dtype) {
-  return library(dtype, [](auto x) { return std::sin(x); });
+  return library(VectorUnary::kSin, dtype, [](auto x) { return std::sin(x); });
 }
 UnaryKernel cos(Dtype dtype) {
-  return library(dtype, [](auto x) { return std::cos(x); });
+  return library(VectorUnary::kCos, dtype, [](auto x) { return std::cos(x); });
 }
 UnaryKernel tan(Dtype dtype) {
   return library(dtype, [](auto x) { return std::tan(x); });
@@ -49,7 +55,7 @@ UnaryKernel cosh(Dtype dtype) {
   return library(dtype, [](auto x) { return std::cosh(x); });
 }
 UnaryKernel tanh(Dtype dtype) {
-  return library(dtype, [](auto x) { return std::tanh(x); });
+  return library(VectorUnary::kTanh, dtype, [](auto x) { return std::tanh(x); });
 }
 UnaryKernel arcsinh(Dtype dtype) {
   return library(dtype, [](auto x) { return std::asinh(x); });

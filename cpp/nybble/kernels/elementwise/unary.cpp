@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "nybble/kernels/elementwise/vectors.h"
+
 namespace nybble::kernels {
 namespace {
 
@@ -17,6 +19,7 @@ struct Absolute {
       return x;
     }
   }
+  static uint16_t apply_bits(uint16_t x) { return x & 0x7fffu; }
 };
 
 struct AbsoluteComplex {
@@ -33,6 +36,7 @@ struct Negative {
       return -x;
     }
   }
+  static uint16_t apply_bits(uint16_t x) { return x ^ 0x8000u; }
 };
 
 struct Square {
@@ -114,12 +118,12 @@ struct BitwiseInvert {
 UnaryKernel absolute(Dtype dtype) { return select_unary<Absolute>(dtype); }
 UnaryKernel absolute_complex() { return &unary_row<AbsoluteComplex, complex64, float>; }
 UnaryKernel negative(Dtype dtype) { return select_unary<Negative>(dtype); }
-UnaryKernel square(Dtype dtype) { return select_unary<Square>(dtype); }
+UnaryKernel square(Dtype dtype) { return select_unary<Square>(VectorUnary::kSquare, dtype); }
 UnaryKernel sign(Dtype dtype) { return select_unary<Sign>(dtype); }
-UnaryKernel floor(Dtype dtype) { return select_unary<Floor>(dtype); }
-UnaryKernel ceil(Dtype dtype) { return select_unary<Ceil>(dtype); }
-UnaryKernel trunc(Dtype dtype) { return select_unary<Trunc>(dtype); }
-UnaryKernel rint(Dtype dtype) { return select_unary<Rint>(dtype); }
+UnaryKernel floor(Dtype dtype) { return select_unary<Floor>(VectorUnary::kFloor, dtype); }
+UnaryKernel ceil(Dtype dtype) { return select_unary<Ceil>(VectorUnary::kCeil, dtype); }
+UnaryKernel trunc(Dtype dtype) { return select_unary<Trunc>(VectorUnary::kTrunc, dtype); }
+UnaryKernel rint(Dtype dtype) { return select_unary<Rint>(VectorUnary::kRint, dtype); }
 UnaryKernel bitwise_invert(Dtype dtype) { return select_unary<BitwiseInvert>(dtype); }
 
 }  // namespace nybble::kernels

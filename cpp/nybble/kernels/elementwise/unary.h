@@ -38,7 +38,11 @@ UnaryKernel sqrt(Dtype dtype);
 UnaryKernel rsqrt(Dtype dtype);
 UnaryKernel reciprocal(Dtype dtype);
 UnaryKernel sigmoid(Dtype dtype);  // floating
-UnaryKernel erf(Dtype dtype);      // floating
+UnaryKernel silu(Dtype dtype);     // floating; the formulas of these four: ops/elementwise.h
+UnaryKernel gelu(Dtype dtype);
+UnaryKernel gelu_tanh(Dtype dtype);
+UnaryKernel gelu_sigmoid(Dtype dtype);
+UnaryKernel erf(Dtype dtype);     // floating
 UnaryKernel erfinv(Dtype dtype);   // floating
 UnaryKernel degrees(Dtype dtype);
 UnaryKernel radians(Dtype dtype);

@@ -1,6 +1,9 @@
 #include "nybble/kernels/reduce/scan.h"
 
+#include <algorithm>
+#include <cmath>
 #include <complex>
+#include <limits>
 
 #include "nybble/kernels/elementwise/loops.h"
 #include "nybble/kernels/reduce/fold.h"
@@ -81,6 +84,22 @@ using RunningMaximum = RunningExtreme<T, true>;
 template <class T>
 using RunningMinimum = RunningExtreme<T, false>;
 
+/// log(exp(total) + exp(value)), never above the range of its operands by more than log 2.
+template <class T>
+struct RunningLogSumExp {
+  using Total = double;
+  static Total start() { return -std::numeric_limits<double>::infinity(); }
+  static Total add(Total total, Total value) {
+    const double high = std::max(total, value);
+    const double low = std::min(total, value);
+    if (std::isnan(total) || std::isnan(value)) return total + value;
+    // Two equal infinities have no difference.
+    if (std::isinf(high)) return high;
+    return high + std::log1p(std::exp(low - high));
+  }
+  static T finish(Total total) { return round_to<T>(total); }
+};
+
 template <class T, class Running>
 void scan_line(const ScanLine& line) {
   const T* x = static_cast<const T*>(line.x);
@@ -103,6 +122,19 @@ ScanKernel select_scan(Dtype dtype) {
 }
 
 }  // namespace
+
+ScanKernel running_logsumexp(Dtype dtype) {
+  return visit_dtype(dtype, [](auto tag) -> ScanKernel {
+    using T = typename decltype(tag)::type;
+    if constexpr (kIsFloating<T>) {
+      return {&scan_line<T, RunningLogSumExp<T>>, [](void* out) {
+                *static_cast<T*>(out) = RunningLogSumExp<T>::finish(RunningLogSumExp<T>::start());
+              }};
+    } else {
+      return {};
+    }
+  });
+}
 
 ScanKernel running_sum(Dtype dtype) { return select_scan<RunningSum>(dtype); }
 ScanKernel running_product(Dtype dtype) { return select_scan<RunningProduct>(dtype); }

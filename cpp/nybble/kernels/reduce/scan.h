@@ -19,7 +19,7 @@ struct ScanLine {
 
 struct ScanKernel {
   void (*run)(const ScanLine& line);
-  /// Writes the result for no elements: 0, 1, the lowest or the highest value.
+  /// Writes the result for no elements: 0, 1, the lowest or the highest value, -inf.
   void (*start)(void* out);
 };
 
@@ -29,5 +29,6 @@ ScanKernel running_sum(Dtype dtype);  // of bool: any
 ScanKernel running_product(Dtype dtype);
 ScanKernel running_maximum(Dtype dtype);
 ScanKernel running_minimum(Dtype dtype);
+ScanKernel running_logsumexp(Dtype dtype);  // floating dtypes only; in double, rounded one by one
 
 }  // namespace nybble::kernels
