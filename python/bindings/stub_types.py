@@ -54,6 +54,8 @@ PARAMETERS = {
     "arrays": "collections.abc.Sequence[_Operand]",
     "dtype": "Dtype | None",
     "from_": "Dtype",
+    "mask": "array | str | None",
+    "offset": "int | array",
     "copy": "bool | None",
     "file": "_File",
     "issubdtype.a": "Dtype | DtypeCategory",
