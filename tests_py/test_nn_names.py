@@ -13,7 +13,7 @@ import nybble.nn as nn
 import nybble.utils
 
 # Needs gradients, or processes.
-ABSENT = {"FullyShardedModule", "fully_shard", "value_and_grad", "checkpoint"}
+ABSENT = {"FullyShardedModule", "value_and_grad", "checkpoint"}
 ABSENT |= {"clip_grad_norm_sharded"}
 
 
@@ -62,7 +62,8 @@ def test_functions_and_layers_have_the_signatures_of_mlx(name):
     "name",
     [
         *("activations", "base", "containers", "distributed", "dropout", "embedding", "linear"),
-        *("normalization", "pooling", "quantized", "recurrent", "upsample"),
+        *("normalization", "pooling", "positional_encoding", "quantized", "recurrent"),
+        *("transformer", "upsample"),
     ],
 )
 def test_modules_of_layers_have_the_names_of_mlx(name):

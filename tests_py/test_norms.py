@@ -80,6 +80,23 @@ def test_norms_have_the_dtypes_of_mlx(kind, arguments, keywords, dtype):
         theirs.set_dtype(getattr(mlx_core, dtype))
 
 
+@pytest.mark.parametrize("kind", ["InstanceNorm", "GroupNorm", "PyTorch", "BatchNorm"])
+def test_integers_are_taken_where_mlx_takes_them(kind):
+    outcomes = []
+    for module, core in ((nn, mx), (mlx_nn, mlx_core)):
+        layer = {
+            "InstanceNorm": lambda nn: nn.InstanceNorm(4),
+            "GroupNorm": lambda nn: nn.GroupNorm(2, 4),
+            "PyTorch": lambda nn: nn.GroupNorm(2, 4, pytorch_compatible=True),
+            "BatchNorm": lambda nn: nn.BatchNorm(4),
+        }[kind](module)
+        try:
+            outcomes.append(dtype_name(layer(core.ones((2, 3, 4), dtype=core.int32))))
+        except ValueError:
+            outcomes.append("ValueError")
+    assert outcomes[0] == outcomes[1]
+
+
 @pytest.mark.parametrize("shape", [(3, 7, 4), (2, 3, 4, 4), (2, 1, 4), (1, 2, 3, 2, 4)])
 def test_instance_norm_agrees_with_float64(shape):
     layer = nn.InstanceNorm(4, eps=1e-2, affine=True)

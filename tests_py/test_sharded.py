@@ -29,16 +29,21 @@ QUANTIZED = ["QuantizedAllToShardedLinear", "QuantizedShardedToAllLinear"]
 SHARDINGS = ["all-to-sharded", "sharded-to-all"]
 
 
+@pytest.fixture
+def codes_of_mlx():
+    fit = mx.set_default_fit("mlx")
+    yield
+    mx.set_default_fit(fit)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("name", DENSE + QUANTIZED)
-def test_a_seed_gives_the_layer_of_mlx(name, bias):
-    mx.set_default_fit("mlx")  # the codes of MLX
+def test_a_seed_gives_the_layer_of_mlx(name, bias, codes_of_mlx):
     made, following = [], []
     for module, core in ((nn, mx), (mlx_nn, mlx_core)):
         core.random.seed(11)
         made.append(getattr(module, name)(128, 32, bias))
         following.append(to_numpy(core.random.uniform(shape=(4,))))
-    mx.set_default_fit("minmax")
     ours, theirs = made
     assert_same_parameters(ours, theirs)
     assert list(named(ours.trainable_parameters())) == list(named(theirs.trainable_parameters()))
@@ -122,6 +127,13 @@ def test_errors():
         nn.ShardedToAllLinear(5, 9, group=Pair(0))
     with pytest.raises(ValueError, match=r"sharding returned 'rows' for \w+, expected None"):
         shard_inplace(layer, lambda path, weight: "rows")
+
+
+def test_a_fully_sharded_module_of_one_process_is_the_module():
+    layer = nn.Linear(2, 3)
+    assert nn.fully_shard(layer, compute_dtype=mx.float16) is layer
+    with pytest.raises(ValueError, match="the group has 2 processes, expected one"):
+        nn.fully_shard(layer, group=Pair(0))
 
 
 def test_gradients_of_a_group_of_one():

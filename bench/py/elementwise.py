@@ -130,7 +130,10 @@ def make_elementwise(operation: Operation, dtype: str, plan: Plan) -> Contestant
     def contestant(core: Any, nn: Any, convert: Callable[..., Any], unit: float) -> Contestant:
         mask = convert(condition)
         calls = [
-            evaluated(core, partial(operation.run, core, nn, *(convert(x, dtype) for x in p), mask))
+            evaluated(
+                core,
+                partial(operation.run, core, nn, *(convert(x, dtype) for x in p), mask),  # type: ignore[call-arg]
+            )
             for p in pairs
         ]
         return Contestant(calls, partial(check, unit))

@@ -40,7 +40,7 @@ class UnreadableError(Exception):
     """A signature that is not Python."""
 
 
-def signatures(name: str, doc: str) -> list[tuple[str, str]]:
+def signatures(doc: str) -> list[tuple[str, str]]:
     """Pairs of signature and docstring; one pair unless the function is overloaded."""
     first, _, rest = doc.partition("\n")
     if not rest.startswith("Overloaded function."):
@@ -120,7 +120,7 @@ def function(owner: str, name: str, value: Any, in_class: bool) -> list[str]:
     if owner in SIGNATURES:
         doc = SIGNATURES[owner] + "\n" + doc.partition("\n")[2]
     lines = []
-    overloads = signatures(name, doc)
+    overloads = signatures(doc)
     for signature, text in overloads:
         if not re.match(r"\w+\(", signature):
             raise UnreadableError(f"{owner}: its docstring does not begin with a signature")
@@ -172,11 +172,9 @@ def class_member(owner: str, name: str, item: Any) -> list[str]:
             "(self, other: object, /) -> object" if _OPERATOR.fullmatch(name) else SLOTS.get(name)
         )
         return [] if slot is None else defined(owner, name, name + slot, "", in_class=True)
-    if isinstance(item, types.GetSetDescriptorType):
-        result = RETURNS.get(owner, "Any")
-        return ["@property", *with_body(f"def {name}(self) -> {result}:", quoted(item.__doc__))]
-    if isinstance(item, property):
-        signature = "get" + (item.fget.__doc__ or "(self)").split("\n")[0]
+    if isinstance(item, (property, types.GetSetDescriptorType)):
+        getter = item.fget.__doc__ if isinstance(item, property) else None
+        signature = "get" + (getter or "(self)").split("\n")[0]
         _, result = definition(owner, name, signature, in_class=True)
         return ["@property", *with_body(f"def {name}(self) -> {result}:", quoted(item.__doc__))]
     if name == "__hash__" and item is None:
@@ -238,6 +236,8 @@ def header(module: types.ModuleType, submodules: list[str], text: str) -> str:
     if module.__name__ == "nybble.core":
         own = [f"from nybble.core import {name} as {name}" for name in submodules]
         aliases = [f"{name}: TypeAlias = {value}" for name, value in ALIASES.items()]
+        if not hasattr(module, "ThreadLocalStream"):
+            aliases = [alias.replace("ThreadLocalStream | ", "") for alias in aliases]
         if "_F" in code:
             aliases.append('_F = TypeVar("_F", bound=collections.abc.Callable[..., Any])')
         aliases += ["", "__version__: str", ""]
@@ -252,7 +252,8 @@ def header(module: types.ModuleType, submodules: list[str], text: str) -> str:
         line for pattern, line in IMPORTS.items() if re.search(rf"(?<![\w.]){pattern}", everything)
     ]
     doc = "\n".join(quoted(module.__doc__))
-    return "\n".join([HEADER + doc, "", *imports, "", *own, "", *aliases, ""])
+    blocks = [imports, own, aliases]
+    return "\n\n".join([HEADER + doc, *("\n".join(block) for block in blocks if block), ""])
 
 
 def generate() -> dict[Path, str]:
@@ -282,11 +283,11 @@ def main() -> None:
     try:
         stubs = generate()
     except UnreadableError as error:
-        sys.exit(f"generate_stubs: {error}")
+        sys.exit(f"stubs: {error}")
     changed = stale(stubs)
     if arguments.check and changed:
         names = ", ".join(path.name for path in changed)
-        sys.exit(f"generate_stubs: not up to date: {names}; run ./dev stubs")
+        sys.exit(f"stubs: not up to date: {names}; run ./dev stubs")
     FOLDER.mkdir(exist_ok=True)
     for path in changed:
         if path in stubs:

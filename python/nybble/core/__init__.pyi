@@ -4,6 +4,7 @@
 import collections.abc
 import enum
 import os
+import types
 from typing import IO
 from typing import Any
 from typing import TypeAlias
@@ -12,16 +13,21 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
+from nybble.core import cuda as cuda
+from nybble.core import distributed as distributed
 from nybble.core import fast as fast
+from nybble.core import linalg as linalg
+from nybble.core import metal as metal
 from nybble.core import random as random
 
 _Operand: TypeAlias = array | bool | int | float | complex | npt.NDArray[Any] | np.generic | collections.abc.Sequence[Any]
 _Ints: TypeAlias = int | collections.abc.Sequence[int]
-_StreamOrDevice: TypeAlias = Stream | Device | DeviceType | None
+_StreamOrDevice: TypeAlias = Stream | ThreadLocalStream | Device | DeviceType | None
 _File: TypeAlias = str | os.PathLike[str] | IO[bytes]
 _F = TypeVar("_F", bound=collections.abc.Callable[..., Any])
 
 __version__: str
+
 
 def _array_from_bytes(arg0: Any, arg1: Any, arg2: Dtype, /) -> array: ...
 def _dtype_named(arg0: str, /) -> Dtype: ...
@@ -56,6 +62,27 @@ uint32: Dtype
 uint64: Dtype
 uint8: Dtype
 unsignedinteger: DtypeCategory
+
+class ArrayAt:
+    """What ``array.at`` returns: updates of selected elements."""
+    def __getitem__(self, indices: Any) -> ArrayAt:
+        """Selects what to update, with any index but masks."""
+    def add(self, value: _Operand) -> array:
+        """A copy with ``x + value`` in place of every selected ``x``."""
+    def divide(self, value: _Operand) -> array:
+        """A copy with ``x / value`` in place of every selected ``x``; integers are truncated."""
+    def maximum(self, value: _Operand) -> array:
+        """A copy with ``maximum(x, value)`` in place of every selected ``x``."""
+    def minimum(self, value: _Operand) -> array:
+        """A copy with ``minimum(x, value)`` in place of every selected ``x``."""
+    def multiply(self, value: _Operand) -> array:
+        """A copy with ``x * value`` in place of every selected ``x``."""
+    def subtract(self, value: _Operand) -> array:
+        """A copy with ``x - value`` in place of every selected ``x``."""
+
+class ArrayIterator:
+    def __iter__(self) -> ArrayIterator: ...
+    def __next__(self) -> array: ...
 
 class AxisError(ValueError, IndexError):
     """An axis is out of range."""
@@ -97,6 +124,13 @@ class DtypeCategory(enum.Enum):
     number = 1
     generic = 0
 
+class PrintOptions:
+    """How arrays are printed."""
+    def __init__(self, precision: int = -1) -> None: ...
+    @property
+    def precision(self) -> int:
+        """Digits behind the point of floats; -1 for six significant digits."""
+
 class Stream:
     """Accepted where MLX takes one; all work is done at the call."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -111,6 +145,39 @@ class StreamContext:
     """What ``stream`` returns."""
     def __enter__(self) -> None: ...
     def __exit__(self, *args: Any) -> None: ...
+    def __init__(self, s: _StreamOrDevice) -> None: ...
+
+class ThreadLocalStream:
+    """A stream that is another one in every thread."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    @property
+    def device(self) -> Device: ...
+
+class _NamespaceInfo:
+    """What the Python array API asks of a namespace about itself."""
+    def capabilities(self) -> dict[str, Any]: ...
+    def default_device(self) -> Any: ...
+    def default_dtypes(self, *, device: _StreamOrDevice = None) -> dict[str, Any]: ...
+    def devices(self) -> tuple[object]: ...
+    def dtypes(self, *, device: _StreamOrDevice = None, kind: Any = None) -> dict[str, Any]: ...
+
+class _PrintOptionsContext:
+    def __enter__(self) -> _PrintOptionsContext: ...
+    def __exit__(self, *args: Any) -> None: ...
+
+def _gelu(x: _Operand, /) -> array:
+    """``x * (1 + erf(x / sqrt(2))) / 2``."""
+
+def _gelu_approx(x: _Operand, /) -> array:
+    """``x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2``."""
+
+def _gelu_fast_approx(x: _Operand, /) -> array:
+    """``x * sigmoid(1.702 * x)``."""
+
+def _silu(x: _Operand, /) -> array:
+    """``x * sigmoid(x)``."""
 
 def abs(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """The absolute value; of complex numbers, their magnitude in float32. The lowest signed integer stays as it is.
@@ -119,6 +186,24 @@ def abs(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
         >>> import nybble.core as mx
         >>> mx.abs(mx.array([-2, 3]))
         array([2, 3], dtype=int32)
+    """
+
+def acos(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """The inverse cosine.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.arccos(mx.array([1.0, 0.5]))
+        array([0, 1.0472], dtype=float32)
+    """
+
+def acosh(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """The inverse hyperbolic cosine.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.arccosh(mx.array([1.0, 2.0]))
+        array([0, 1.31696], dtype=float32)
     """
 
 def add(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
@@ -433,10 +518,14 @@ class array:
         copy: bool | None = None,
     ) -> npt.NDArray[Any]:
         """A NumPy array on the same memory where that is possible."""
+    def __array_namespace__(self, api_version: Any = None) -> types.ModuleType:
+        """The module with the functions of the Python array API."""
     def __bool__(self) -> bool: ...
+    def __bytes__(self) -> bytes: ...
     def __complex__(self) -> complex: ...
     def __copy__(self) -> array: ...
     def __deepcopy__(self, arg0: Any, /) -> array: ...
+    def __div__(self, other: _Operand, /) -> array: ...
     def __divmod__(self, other: _Operand, /) -> tuple[array, array]: ...
     def __dlpack__(self, **kwargs: Any) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
@@ -480,6 +569,7 @@ class array:
     def __pow__(self, other: _Operand, /) -> array: ...
     def __radd__(self, other: _Operand, /) -> array: ...
     def __rand__(self, other: _Operand, /) -> array: ...
+    def __rdiv__(self, other: _Operand, /) -> array: ...
     def __rdivmod__(self, other: _Operand, /) -> tuple[array, array]: ...
     def __repr__(self) -> str: ...
     def __rfloordiv__(self, other: _Operand, /) -> array: ...
@@ -535,6 +625,21 @@ class array:
         """See :func:`argmin`."""
     def astype(self, dtype: Dtype, stream: _StreamOrDevice = None) -> array:
         """The elements as another dtype."""
+    @property
+    def at(self) -> ArrayAt:
+        """Updates of selected elements that return a copy, and count an element as often as it is named.
+
+        ``x[i] += y`` reads, adds and writes: an element named twice by ``i`` changes once. With
+        ``x = x.at[i].add(y)`` it changes twice. ``subtract``, ``multiply``, ``divide``, ``maximum`` and ``minimum``
+        do likewise.
+
+        Example:
+            >>> import nybble.core as mx
+            >>> mx.array([0, 0]).at[mx.array([0, 1, 0])].add(1)
+            array([2, 1], dtype=int32)
+        """
+    def conj(self, *, stream: _StreamOrDevice = None) -> array:
+        """See :func:`conj`."""
     def cos(self, *, stream: _StreamOrDevice = None) -> array:
         """See :func:`cos`."""
     def cummax(
@@ -573,6 +678,16 @@ class array:
         stream: _StreamOrDevice = None,
     ) -> array:
         """See :func:`cumsum`."""
+    def diag(self, k: int = 0, *, stream: _StreamOrDevice = None) -> array:
+        """See :func:`diag`."""
+    def diagonal(
+        self,
+        offset: int = 0,
+        axis1: int = 0,
+        axis2: int = 1,
+        stream: _StreamOrDevice = None,
+    ) -> array:
+        """See :func:`diagonal`."""
     @property
     def dtype(self) -> Dtype:
         """The type of the elements."""
@@ -586,6 +701,9 @@ class array:
         stream: _StreamOrDevice = None,
     ) -> array:
         """See :func:`flatten`."""
+    @property
+    def imag(self) -> array:
+        """The imaginary part of complex numbers; zeros for real numbers."""
     def item(self) -> Any:
         """The one element as a Python number. Raises ValueError unless the size is 1."""
     @property
@@ -599,6 +717,15 @@ class array:
         """See :func:`log1p`."""
     def log2(self, *, stream: _StreamOrDevice = None) -> array:
         """See :func:`log2`."""
+    def logcumsumexp(
+        self,
+        axis: int | None = None,
+        *,
+        reverse: bool = False,
+        inclusive: bool = True,
+        stream: _StreamOrDevice = None,
+    ) -> array:
+        """See :func:`logcumsumexp`."""
     def logsumexp(
         self,
         axis: _Ints | None = None,
@@ -656,6 +783,9 @@ class array:
         stream: _StreamOrDevice = None,
     ) -> array:
         """See :func:`prod`."""
+    @property
+    def real(self) -> array:
+        """The real part of complex numbers; real numbers as they are."""
     def reciprocal(self, *, stream: _StreamOrDevice = None) -> array:
         """See :func:`reciprocal`."""
     def reshape(
@@ -766,6 +896,32 @@ def array_equal(
         array(True, dtype=bool)
     """
 
+def as_strided(
+    a: array,
+    /,
+    shape: _Ints | None = None,
+    strides: _Ints | None = None,
+    offset: int = 0,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """A view with any shape and strides on the elements of ``a`` in row-major order.
+
+    Args:
+        strides: how many elements apart neighbours along each axis are; by default dense.
+        offset: the place of the first element.
+    Raises:
+        ValueError: an element would lie outside of ``a``.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.as_strided(mx.arange(6), (4, 3), (1, 1))
+        array([[0, 1, 2],
+               [1, 2, 3],
+               [2, 3, 4],
+               [3, 4, 5]], dtype=int32)
+    """
+
 def asarray(
     a: Any,
     /,
@@ -789,6 +945,24 @@ def asarray(
         array([1, 2], dtype=float16)
     """
 
+def asin(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """The inverse sine.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.arcsin(mx.array([0.0, 0.5]))
+        array([0, 0.523599], dtype=float32)
+    """
+
+def asinh(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """The inverse hyperbolic sine.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.arcsinh(mx.array([0.0, 1.0]))
+        array([0, 0.881374], dtype=float32)
+    """
+
 def astype(
     a: array,
     dtype: Dtype,
@@ -810,6 +984,78 @@ def astype(
 
 def async_eval(*args: Any) -> None:
     """As ``eval``."""
+
+def atan(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """The inverse tangent.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.arctan(mx.array([0.0, 1.0]))
+        array([0, 0.785398], dtype=float32)
+    """
+
+def atan2(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """The angle of the point ``(b, a)``, floating. Raises ValueError for complex numbers.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.arctan2(mx.array([0.0, 1.0]), 1.0)
+        array([0, 0.785398], dtype=float32)
+    """
+
+def atanh(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """The inverse hyperbolic tangent.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.arctanh(mx.array([0.0, 0.5]))
+        array([0, 0.549306], dtype=float32)
+    """
+
+def atleast_1d(*args: _Operand, stream: _StreamOrDevice = None) -> Any:
+    """Views of the arrays with at least 1 axis; new axes have length 1 and stand in front, but the third one behind.
+
+    Returns:
+        an array for one array, else a list.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.atleast_1d(mx.array(1)).ndim
+        1
+    """
+
+def atleast_2d(*args: _Operand, stream: _StreamOrDevice = None) -> Any:
+    """Views of the arrays with at least 2 axes; new axes have length 1 and stand in front, but the third one behind.
+
+    Returns:
+        an array for one array, else a list.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.atleast_2d(mx.array(1)).ndim
+        2
+    """
+
+def atleast_3d(*args: _Operand, stream: _StreamOrDevice = None) -> Any:
+    """Views of the arrays with at least 3 axes; new axes have length 1 and stand in front, but the third one behind.
+
+    Returns:
+        an array for one array, else a list.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.atleast_3d(mx.array(1)).ndim
+        3
+    """
+
+def bartlett(M: int, *, stream: _StreamOrDevice = None) -> array:
+    """The window function ``1 - abs(2 * x - 1)`` at ``M`` points x from 0 to 1, float32; empty for ``M < 1``.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.bartlett(3)
+        array([0, 1, 0], dtype=float32)
+    """
 
 def bitwise_and(
     a: _Operand,
@@ -835,6 +1081,21 @@ def bitwise_invert(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
         array([-1, -6], dtype=int32)
     """
 
+def bitwise_left_shift(
+    a: _Operand,
+    b: _Operand,
+    /,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """``a << b``; of ``b`` the low 5 bits count (6 for 64-bit integers). Raises ValueError for floats.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.left_shift(mx.array([1, 3]), 4)
+        array([16, 48], dtype=int32)
+    """
+
 def bitwise_or(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """Bit by bit ``or``. Raises ValueError for floats.
 
@@ -842,6 +1103,21 @@ def bitwise_or(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -
         >>> import nybble.core as mx
         >>> mx.bitwise_or(mx.array([6, 5]), 3)
         array([7, 7], dtype=int32)
+    """
+
+def bitwise_right_shift(
+    a: _Operand,
+    b: _Operand,
+    /,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """``a >> b``; of ``b`` the low 5 bits count (6 for 64-bit integers). Raises ValueError for floats.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.right_shift(mx.array([16, -3]), 1)
+        array([8, -2], dtype=int32)
     """
 
 def bitwise_xor(
@@ -857,6 +1133,47 @@ def bitwise_xor(
         >>> import nybble.core as mx
         >>> mx.bitwise_xor(mx.array([6, 5]), 3)
         array([5, 6], dtype=int32)
+    """
+
+def blackman(M: int, *, stream: _StreamOrDevice = None) -> array:
+    """The window function ``0.42 - 0.5 * cos(2 * pi * x) + 0.08 * cos(4 * pi * x)`` at ``M`` points x from 0 to 1, float32; empty for ``M < 1``."""
+
+def block_masked_mm(
+    a: array,
+    b: array,
+    /,
+    block_size: int = 64,
+    mask_out: array | None = None,
+    mask_lhs: array | None = None,
+    mask_rhs: array | None = None,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The matrix product ``a @ b`` with blocks of the operands and of the result masked.
+
+    Each block of ``block_size`` x ``block_size`` elements is multiplied by its element of the mask; a
+    bool mask that is false makes zeros of whatever the block holds.
+
+    Args:
+        a: ``[..., M, K]`` or ``[K]``.
+        b: ``[..., K, N]`` or ``[K]``; leading dimensions broadcast.
+        block_size: 32 or 64.
+        mask_out: ``[..., ceil(M / block_size), ceil(N / block_size)]``.
+        mask_lhs: of ``a``, in the same way.
+        mask_rhs: of ``b``.
+
+    Returns:
+        array: ``[..., M, N]`` of the dtype that both promote to, floating.
+
+    Raises:
+        ValueError: shapes do not fit, another block size, or the result would not be floating.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mask = mx.array([[True, False]])
+        >>> y = mx.block_masked_mm(mx.ones((1, 64)), mx.ones((64, 64)), 32, mask_lhs=mask)
+        >>> y[0, 0]
+        array(32, dtype=float32)
     """
 
 def broadcast_arrays(*args: _Operand, stream: _StreamOrDevice = None) -> tuple[array, ...]:
@@ -882,6 +1199,18 @@ def broadcast_to(
         >>> mx.broadcast_to(mx.array([1, 2]), (2, 2))
         array([[1, 2],
                [1, 2]], dtype=int32)
+    """
+
+def can_cast(from_: Dtype, to: Dtype) -> bool:
+    """True if a dtype, or that of an array, together with ``to`` promotes to ``to``.
+
+    Raises:
+        ValueError: ``from_`` is neither an array nor a dtype.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.can_cast(mx.int32, mx.float32), mx.can_cast(mx.float32, mx.int32)
+        (True, False)
     """
 
 def ceil(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
@@ -918,6 +1247,21 @@ def clip(
         array([2, 5, 8], dtype=int32)
     """
 
+def compile(fun: _F, inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> _F:
+    """Returns ``fun`` itself: nothing is traced, every operation runs at the call.
+
+    Args:
+        inputs, outputs, shapeless: accepted, without effect; ``fun`` sees and changes its surroundings as any
+            Python function does.
+    Raises:
+        TypeError: ``fun`` cannot be called.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.compile(lambda x: x + 1)(mx.array(2))
+        array(3, dtype=int32)
+    """
+
 def concat(
     arrays: collections.abc.Sequence[_Operand],
     axis: int | None = 0,
@@ -952,6 +1296,24 @@ def concatenate(
         array([1, 2, 0.5], dtype=float32)
     """
 
+def conj(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """The complex conjugate; real numbers as they are.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.conj(mx.array([1 + 2j]))
+        array([1-2j], dtype=complex64)
+    """
+
+def conjugate(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """The complex conjugate; real numbers as they are.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.conj(mx.array([1 + 2j]))
+        array([1-2j], dtype=complex64)
+    """
+
 def contiguous(
     a: array,
     /,
@@ -960,6 +1322,282 @@ def contiguous(
     stream: _StreamOrDevice = None,
 ) -> array:
     """A dense array in row-major order; the same memory if it is one already."""
+
+def conv1d(
+    input: array,
+    weight: array,
+    /,
+    stride: _Ints = 1,
+    padding: _Ints | collections.abc.Sequence[_Ints] = 0,
+    dilation: _Ints = 1,
+    groups: int = 1,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Convolution over one axis, channels last (as in machine learning: the kernel is not flipped).
+
+    float16 and bfloat16 are multiplied and summed in float32 and rounded once.
+
+    Args:
+        input: ``[N, L, C]``, floating.
+        weight: ``[M, K, C / groups]``.
+        stride: from one position of the kernel to the next.
+        padding: zeros at both ends of the input.
+        dilation: between the input positions of neighbours in the kernel.
+        groups: how many groups of channels are convolved on their own.
+
+    Returns:
+        array: ``[N, (L + 2 * padding - dilation * (K - 1) - 1) // stride + 1, M]``.
+
+    Raises:
+        ValueError: dtypes or shapes do not fit, or the kernel is longer than the padded input.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> x = mx.arange(5, dtype=mx.float32).reshape(1, 5, 1)
+        >>> mx.conv1d(x, mx.array([[[1.0], [10.0]]])).tolist()
+        [[[10.0], [21.0], [32.0], [43.0]]]
+    """
+
+def conv2d(
+    input: array,
+    weight: array,
+    /,
+    stride: _Ints = 1,
+    padding: _Ints | collections.abc.Sequence[_Ints] = 0,
+    dilation: _Ints = 1,
+    groups: int = 1,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Convolution over two axes, channels last; see :func:`conv1d`.
+
+    Args:
+        input: ``[N, H, W, C]``, floating.
+        weight: ``[M, KH, KW, C / groups]``.
+        stride: an int, or two.
+        padding: an int, or two.
+        dilation: an int, or two.
+        groups: how many groups of channels are convolved on their own.
+
+    Returns:
+        array: ``[N, H', W', M]``, lengths as for :func:`conv1d`.
+
+    Raises:
+        ValueError: dtypes or shapes do not fit, or the kernel is longer than the padded input.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.conv2d(mx.ones((1, 4, 4, 3)), mx.ones((8, 3, 3, 3)), padding=1).shape
+        (1, 4, 4, 8)
+    """
+
+def conv3d(
+    input: array,
+    weight: array,
+    /,
+    stride: _Ints = 1,
+    padding: _Ints | collections.abc.Sequence[_Ints] = 0,
+    dilation: _Ints = 1,
+    groups: int = 1,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Convolution over three axes, channels last; see :func:`conv1d`.
+
+    Args:
+        input: ``[N, D, H, W, C]``, floating.
+        weight: ``[M, KD, KH, KW, C / groups]``.
+        stride: an int, or three.
+        padding: an int, or three.
+        dilation: an int, or three.
+        groups: how many groups of channels are convolved on their own.
+
+    Returns:
+        array: ``[N, D', H', W', M]``, lengths as for :func:`conv1d`.
+
+    Raises:
+        ValueError: dtypes or shapes do not fit, or the kernel is longer than the padded input.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.conv3d(mx.ones((1, 4, 4, 4, 2)), mx.ones((5, 2, 2, 2, 2)), stride=2).shape
+        (1, 2, 2, 2, 5)
+    """
+
+def conv_general(
+    input: array,
+    weight: array,
+    /,
+    stride: _Ints = 1,
+    padding: _Ints | collections.abc.Sequence[_Ints] = 0,
+    kernel_dilation: _Ints = 1,
+    input_dilation: _Ints = 1,
+    groups: int = 1,
+    flip: bool = False,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Convolution over one to three axes, channels last, with everything that can be chosen.
+
+    Each choice is one int for all spatial axes, or a sequence of one for each.
+
+    Args:
+        input: ``[N, ..., C]``, floating.
+        weight: ``[M, ..., C / groups]``.
+        stride: from one position of the kernel to the next.
+        padding: zeros at both ends of the input, or a pair of sequences: of the zeros before, and of
+            those behind it. Negative padding cuts the input.
+        kernel_dilation: between the input positions of neighbours in the kernel.
+        input_dilation: between neighbours of the input, zeros lying in between.
+        groups: how many groups of channels are convolved on their own.
+        flip: reverse the kernel along its spatial axes.
+
+    Returns:
+        array: ``[N, ..., M]``.
+
+    Raises:
+        ValueError: dtypes or shapes do not fit, or the result would be empty.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> x = mx.arange(3, dtype=mx.float32).reshape(1, 3, 1)
+        >>> w = mx.array([[[1.0], [10.0]]])
+        >>> mx.conv_general(x, w, padding=([1], [0]), flip=True).flatten().tolist()
+        [0.0, 1.0, 12.0]
+    """
+
+def conv_transpose1d(
+    input: array,
+    weight: array,
+    /,
+    stride: _Ints = 1,
+    padding: _Ints | collections.abc.Sequence[_Ints] = 0,
+    dilation: _Ints = 1,
+    output_padding: _Ints = 0,
+    groups: int = 1,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Transposed convolution over one axis, channels last: every input position adds the kernel, times
+    its values, to the output.
+
+    Args:
+        input: ``[N, L, C]``, floating.
+        weight: ``[M, K, C / groups]``.
+        stride: between the output positions of neighbours in the input.
+        padding: positions cut off at both ends of the output.
+        dilation: between the output positions of neighbours in the kernel.
+        output_padding: positions added at the end of the output.
+        groups: how many groups of channels are convolved on their own.
+
+    Returns:
+        array: ``[N, (L - 1) * stride - 2 * padding + dilation * (K - 1) + 1 + output_padding, M]``.
+
+    Raises:
+        ValueError: dtypes or shapes do not fit, or the result would be empty.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> x = mx.array([[[1.0], [2.0]]])
+        >>> mx.conv_transpose1d(x, mx.array([[[1.0], [10.0]]]), stride=2).tolist()
+        [[[1.0], [10.0], [2.0], [20.0]]]
+    """
+
+def conv_transpose2d(
+    input: array,
+    weight: array,
+    /,
+    stride: _Ints = 1,
+    padding: _Ints | collections.abc.Sequence[_Ints] = 0,
+    dilation: _Ints = 1,
+    output_padding: _Ints = 0,
+    groups: int = 1,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Transposed convolution over two axes, channels last; see :func:`conv_transpose1d`.
+
+    Args:
+        input: ``[N, H, W, C]``, floating.
+        weight: ``[M, KH, KW, C / groups]``.
+        stride: an int, or two.
+        padding: an int, or two.
+        dilation: an int, or two.
+        output_padding: an int, or two.
+        groups: how many groups of channels are convolved on their own.
+
+    Returns:
+        array: ``[N, H', W', M]``, lengths as for :func:`conv_transpose1d`.
+
+    Raises:
+        ValueError: dtypes or shapes do not fit, or the result would be empty.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.conv_transpose2d(mx.ones((1, 4, 4, 3)), mx.ones((8, 2, 2, 3)), stride=2).shape
+        (1, 8, 8, 8)
+    """
+
+def conv_transpose3d(
+    input: array,
+    weight: array,
+    /,
+    stride: _Ints = 1,
+    padding: _Ints | collections.abc.Sequence[_Ints] = 0,
+    dilation: _Ints = 1,
+    output_padding: _Ints = 0,
+    groups: int = 1,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Transposed convolution over three axes, channels last; see :func:`conv_transpose1d`.
+
+    Args:
+        input: ``[N, D, H, W, C]``, floating.
+        weight: ``[M, KD, KH, KW, C / groups]``.
+        stride: an int, or three.
+        padding: an int, or three.
+        dilation: an int, or three.
+        output_padding: an int, or three.
+        groups: how many groups of channels are convolved on their own.
+
+    Returns:
+        array: ``[N, D', H', W', M]``, lengths as for :func:`conv_transpose1d`.
+
+    Raises:
+        ValueError: dtypes or shapes do not fit, or the result would be empty.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.conv_transpose3d(mx.ones((1, 2, 2, 2, 3)), mx.ones((4, 2, 2, 2, 3))).shape
+        (1, 3, 3, 3, 4)
+    """
+
+def convolve(
+    a: array,
+    v: array,
+    /,
+    mode: str = 'full',
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The discrete convolution of two vectors; the kernel is the shorter one, flipped.
+
+    Args:
+        a: a vector, floating.
+        v: a vector.
+        mode: ``"full"`` gives ``len(a) + len(v) - 1`` elements, ``"same"`` as many as the longer
+            vector has, ``"valid"`` those for which the vectors overlap wholly.
+
+    Raises:
+        ValueError: an operand is no vector or empty, or another mode.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.convolve(mx.array([1.0, 2.0, 3.0]), mx.array([1.0, 10.0]))
+        array([1, 12, 23, 30], dtype=float32)
+    """
 
 def cos(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """The cosine.
@@ -977,6 +1615,25 @@ def cosh(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
         >>> import nybble.core as mx
         >>> mx.cosh(mx.array([0.0, 1.0]))
         array([1, 1.54308], dtype=float32)
+    """
+
+def count_nonzero(
+    a: array,
+    /,
+    *,
+    axis: _Ints | None = None,
+    keepdims: bool = False,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """How many elements are not zero, int32.
+
+    Args:
+        axis: an axis or several; None for all.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.count_nonzero(mx.array([[1, 0], [3, 4]]), axis=0)
+        array([2, 1], dtype=int32)
     """
 
 def cummax(
@@ -1067,11 +1724,57 @@ def cumsum(
         array([1, 4, 6], dtype=int32)
     """
 
+def cumulative_prod(
+    a: array,
+    /,
+    axis: int | None = None,
+    *,
+    reverse: bool = False,
+    inclusive: bool = True,
+    dtype: Dtype | None = None,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The running product along an axis (None: of all elements, flattened).
+
+    Args:
+        reverse: run from the end.
+        inclusive: whether a result counts its own element; the first is else that of nothing.
+        dtype: what ``a`` is converted to first; bool sums are int32.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.cumprod(mx.array([1, 3, 2]))
+        array([1, 3, 6], dtype=int32)
+    """
+
+def cumulative_sum(
+    a: array,
+    /,
+    axis: int | None = None,
+    *,
+    reverse: bool = False,
+    inclusive: bool = True,
+    dtype: Dtype | None = None,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The running sum along an axis (None: of all elements, flattened).
+
+    Args:
+        reverse: run from the end.
+        inclusive: whether a result counts its own element; the first is else that of nothing.
+        dtype: what ``a`` is converted to first; bool sums are int32.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.cumsum(mx.array([1, 3, 2]))
+        array([1, 4, 6], dtype=int32)
+    """
+
 def default_device() -> Device:
     """The device that computes: the CPU."""
 
 def default_stream(device: _StreamOrDevice) -> Stream:
-    """The stream of a device."""
+    """The stream of a device, in this thread."""
 
 def degrees(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """Radians to degrees.
@@ -1080,6 +1783,19 @@ def degrees(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
         >>> import nybble.core as mx
         >>> mx.degrees(mx.array([0.0, 3.14159265]))
         array([0, 180], dtype=float32)
+    """
+
+def depends(inputs: Any, dependencies: Any) -> Any:
+    """The inputs as they are: operations run in the order of their calls.
+
+    Args:
+        inputs: an array, or several in a list.
+        dependencies: likewise; not used.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.depends(mx.array(1), mx.array(2))
+        array(1, dtype=int32)
     """
 
 def dequantize(
@@ -1125,11 +1841,72 @@ def dequantize(
         7.0
     """
 
-def device_count(type: _StreamOrDevice) -> int:
+def device_count(device_type: _StreamOrDevice) -> int:
     """How many devices of a kind there are."""
 
 def device_info(device: _StreamOrDevice = None) -> dict[str, Any]:
     """What is used: the instruction set (``simd``) and the number of ``threads``."""
+
+def diag(
+    a: array,
+    /,
+    k: int = 0,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The k-th diagonal of a matrix, or the matrix that has a vector on its k-th diagonal.
+
+    Raises:
+        ValueError: ``a`` has neither one nor two axes.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.diag(mx.array([1, 2]))
+        array([[1, 0],
+               [0, 2]], dtype=int32)
+    """
+
+def diagonal(
+    a: array,
+    offset: int = 0,
+    axis1: int = 0,
+    axis2: int = 1,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """A view of a diagonal of the matrices in two axes; it is the last axis of the result.
+
+    Args:
+        offset: how far above the main diagonal.
+    Raises:
+        ValueError: fewer than two axes, or twice the same.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.diagonal(mx.array([[1, 2], [3, 4]]))
+        array([1, 4], dtype=int32)
+    """
+
+def diff(
+    a: array,
+    /,
+    n: int = 1,
+    axis: int = -1,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Differences of neighbours along an axis, taken ``n`` times.
+
+    Raises:
+        ValueError: ``n`` is negative.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.diff(mx.array([1, 4, 9]))
+        array([3, 5], dtype=int32)
+    """
+
+def disable_compile() -> None:
+    """Does nothing: :func:`compile` leaves functions as they are."""
 
 def divide(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """``a / b``, floating: integers give float32.
@@ -1157,6 +1934,76 @@ def divmod(
         >>> mx.divmod(mx.array([7, -7]), 2)
         (array([3, -4], dtype=int32), array([1, 1], dtype=int32))
     """
+
+def einsum(subscripts: str, *args: Any, stream: _StreamOrDevice = None) -> array:
+    """Products of arrays summed over axes, by Einstein's convention.
+
+    Args:
+        subscripts: a letter for every axis of every operand, as in ``"ij,jk->ik"``. Letters that the result does
+            not name are summed over, a letter twice in one operand takes its diagonal, ``...`` stands for axes
+            that broadcast. Without ``->`` the result has the letters that occur once, in alphabetical order.
+        operands: the arrays.
+    Raises:
+        ValueError: subscripts and operands do not fit, or products of matrices of a dtype that is not floating.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.einsum("ij,j->i", mx.array([[1.0, 2.0], [3.0, 4.0]]), mx.array([1.0, 1.0]))
+        array([3, 7], dtype=float32)
+    """
+
+def einsum_path(subscripts: str, *args: Any) -> tuple[list[Any], str]:
+    """The order in which :func:`einsum` contracts its operands, and a text about what that costs.
+
+    Returns:
+        a list with, for each contraction, the places of its operands among those left, to which its result is
+        appended; and the text.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.einsum_path("ij,jk,kl", mx.ones((2, 3)), mx.ones((3, 4)), mx.ones((4, 5)))[0]
+        [(1, 2), (0, 1)]
+    """
+
+def empty(
+    shape: _Ints,
+    dtype: Dtype | None = float32,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """An array of zeros. Memory is taken when the data are first needed.
+
+    Args:
+        shape: an int or a sequence of ints.
+        dtype: ``float32`` by default.
+
+    Raises:
+        ValueError: a negative length.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.zeros((2, 2))
+        array([[0, 0],
+               [0, 0]], dtype=float32)
+    """
+
+def empty_like(
+    a: array,
+    /,
+    dtype: Dtype | None = None,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Zeros in the shape and, if none is given, the dtype of ``a``.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.zeros_like(mx.array([3, 4]))
+        array([0, 0], dtype=int32)
+    """
+
+def enable_compile() -> None:
+    """Does nothing: :func:`compile` leaves functions as they are."""
 
 def equal(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """``a == b``, bool; NaN equals nothing.
@@ -1242,6 +2089,38 @@ def eye(
                [0, 0, 1]], dtype=float32)
     """
 
+class finfo:
+    """The limits of a floating dtype, or of the parts of a complex one.
+
+    Raises:
+        ValueError: another dtype.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.finfo(mx.float16).max
+        65504.0
+    """
+    def __init__(self, dtype: Dtype) -> None: ...
+    def __repr__(self) -> str: ...
+    @property
+    def bits(self) -> int:
+        """The bits of a number."""
+    @property
+    def dtype(self) -> Dtype:
+        """The dtype."""
+    @property
+    def eps(self) -> float:
+        """The distance from 1 to the next larger number."""
+    @property
+    def max(self) -> float:
+        """The largest finite number."""
+    @property
+    def min(self) -> float:
+        """The lowest finite number."""
+    @property
+    def smallest_normal(self) -> float:
+        """The smallest positive number of full precision."""
+
 def flatten(
     a: array,
     /,
@@ -1259,6 +2138,22 @@ def flatten(
         >>> import nybble.core as mx
         >>> mx.flatten(mx.zeros((2, 3, 4)), 1).shape
         (2, 12)
+    """
+
+def flip(
+    a: array,
+    /,
+    axis: _Ints | None = None,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """A view with the order of the elements reversed along an axis or several; None for all.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.flip(mx.array([[1, 2], [3, 4]]), axis=1)
+        array([[2, 1],
+               [4, 3]], dtype=int32)
     """
 
 def floor(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
@@ -1283,6 +2178,27 @@ def floor_divide(
         >>> import nybble.core as mx
         >>> mx.floor_divide(mx.array([7, -7]), 2)
         array([3, -4], dtype=int32)
+    """
+
+def from_fp8(
+    x: array,
+    dtype: Dtype = bfloat16,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The numbers of floats of 8 bits (e4m3) that uint8 hold.
+
+    Args:
+        x: uint8.
+        dtype: of the result, floating.
+
+    Raises:
+        ValueError: other dtypes.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.from_fp8(mx.array([0, 56, 200], mx.uint8))
+        array([0, 1, -4], dtype=bfloat16)
     """
 
 def full(
@@ -1380,6 +2296,7 @@ def gather_qmm(
     group_size: int | None = None,
     bits: int | None = None,
     mode: str = 'affine',
+    global_scale: array | None = None,
     *,
     sorted_indices: bool = False,
     stream: _StreamOrDevice = None,
@@ -1404,6 +2321,8 @@ def gather_qmm(
         group_size: as given to :func:`quantize`.
         bits: as given to :func:`quantize`.
         mode: as given to :func:`quantize`.
+        global_scale: float32, one for each matrix of ``w``, as given to :func:`quantize`; in mode
+            ``"nvfp4"`` only.
         sorted_indices: a promise of which nothing depends.
 
     Returns:
@@ -1421,8 +2340,65 @@ def gather_qmm(
         ((2, 1, 3), [192.0, 64.0])
     """
 
+def gather_qqmm(
+    x: array,
+    w: array,
+    /,
+    scales: array | None = None,
+    lhs_indices: array | None = None,
+    rhs_indices: array | None = None,
+    group_size: int | None = None,
+    bits: int | None = None,
+    mode: str = 'nvfp4',
+    global_scale_x: array | None = None,
+    global_scale_w: array | None = None,
+    *,
+    sorted_indices: bool = False,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """:func:`qqmm` for chosen pairs of matrices: ``y[i] = qqmm(x[lhs_indices[i]], w[rhs_indices[i]])``.
+
+    The indices count the matrices of ``x`` and ``w`` in row-major order of their leading dimensions.
+
+    Args:
+        x: ``[..., M, K]``, float16, bfloat16 or float32; quantized on the way.
+        w: codes ``[..., N, K * bits / 32]``, or ``[..., N, K]`` without ``scales``, quantized first.
+        scales: as from :func:`quantize`.
+        lhs_indices: integers from 0; None counts through all matrices of ``x``.
+        rhs_indices: integers from 0; None counts through all matrices of ``w``. Both broadcast.
+        group_size: as given to :func:`quantize`.
+        bits: as given to :func:`quantize`.
+        mode: ``"nvfp4"``, ``"mxfp8"`` or ``"mxfp4"``.
+        global_scale_x: one float32 number, for ``"nvfp4"``.
+        global_scale_w: the one that ``w`` was quantized with. Both or none.
+        sorted_indices: a promise of which nothing depends.
+
+    Returns:
+        array: the shape of the indices and ``[M, N]`` behind it, of the dtype of ``x``.
+
+    Raises:
+        ValueError: shapes, dtypes or parameters do not fit together.
+        IndexError: an index is negative or too large.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> w = mx.quantize(mx.ones((3, 16, 32)), mode="nvfp4")
+        >>> mx.gather_qqmm(mx.ones((1, 32)), *w, rhs_indices=mx.array([2, 0])).shape
+        (2, 1, 16)
+    """
+
 def get_active_memory() -> int:
     """The bytes of all arrays that are alive."""
+
+def get_array_buffer_size(*args: Any) -> int:
+    """The bytes of the buffers behind the arrays in the given trees, each counted once.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> x = mx.zeros((4, 8))
+        >>> mx.get_array_buffer_size([x, x[0]])
+        128
+    """
 
 def get_cache_memory() -> int:
     """The bytes kept for reuse by later arrays."""
@@ -1445,11 +2421,17 @@ def get_matmul_precision() -> str:
         'highest'
     """
 
+def get_memory_limit() -> int:
+    """The bytes that arrays and memory kept for reuse should take together."""
+
 def get_num_threads() -> int:
     """The number of threads that compute."""
 
 def get_peak_memory() -> int:
     """The most bytes of arrays that were alive at one time since the start or the last ``reset_peak_memory``."""
+
+def get_printoptions() -> PrintOptions:
+    """How arrays are printed: an object with the attribute ``precision``."""
 
 def greater(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """``a > b``, bool.
@@ -1475,6 +2457,47 @@ def greater_equal(
         array([False, True], dtype=bool)
     """
 
+def hadamard_transform(
+    a: array,
+    scale: float | None = None,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The Walsh-Hadamard transform along the last axis: ``scale * (H @ x)``.
+
+    Args:
+        a: its last axis has ``m * 2**k`` elements, m one of 1, 12, 20, 28.
+        scale: a factor; ``1 / sqrt(n)``, which makes the transform orthonormal, by default.
+
+    Returns:
+        array: of a's shape and, if floating, dtype, else float32.
+
+    Raises:
+        ValueError: another length, or an empty array.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.hadamard_transform(mx.array([1.0, 2.0]), scale=1.0)
+        array([3, -1], dtype=float32)
+    """
+
+def hamming(M: int, *, stream: _StreamOrDevice = None) -> array:
+    """The window function ``0.54 - 0.46 * cos(2 * pi * x)`` at ``M`` points x from 0 to 1, float32; empty for ``M < 1``.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.hamming(3)
+        array([0.08, 1, 0.08], dtype=float32)
+    """
+
+def hanning(M: int, *, stream: _StreamOrDevice = None) -> array:
+    """The window function ``0.5 - 0.5 * cos(2 * pi * x)`` at ``M`` points x from 0 to 1, float32; empty for ``M < 1``.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.hanning(3)
+        array([0, 1, 0], dtype=float32)
+    """
+
 def identity(
     n: int,
     dtype: Dtype | None = float32,
@@ -1491,6 +2514,56 @@ def identity(
         >>> mx.identity(2)
         array([[1, 0],
                [0, 1]], dtype=float32)
+    """
+
+class iinfo:
+    """The limits of an integer dtype.
+
+    Raises:
+        ValueError: another dtype.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.iinfo(mx.int8).min
+        -128
+    """
+    def __init__(self, dtype: Dtype) -> None: ...
+    def __repr__(self) -> str: ...
+    @property
+    def dtype(self) -> Dtype:
+        """The dtype."""
+    @property
+    def max(self) -> int:
+        """The largest number."""
+    @property
+    def min(self) -> int:
+        """The lowest number."""
+
+def imag(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """The imaginary part of complex numbers, float32; zeros of the same dtype for real numbers.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.imag(mx.array([1 + 2j]))
+        array([2], dtype=float32)
+    """
+
+def inner(
+    a: array,
+    b: array,
+    /,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The products of elements of two arrays, summed over the last axis of both.
+
+    Raises:
+        ValueError: the last axes differ in length, or the dtypes are not floating.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.inner(mx.array([1.0, 2.0]), mx.array([3.0, 4.0]))
+        array(11, dtype=float32)
     """
 
 def is_available(device: _StreamOrDevice) -> bool:
@@ -1515,6 +2588,21 @@ def isclose(
         >>> import nybble.core as mx
         >>> mx.isclose(mx.array([1.0, 1.0]), mx.array([1.000001, 1.1]))
         array([True, False], dtype=bool)
+    """
+
+def isdtype(dtype: Dtype, kind: Any) -> bool:
+    """True if a dtype is of a kind, or of one in a tuple of kinds.
+
+    Args:
+        kind: a dtype; or ``"bool"``, ``"signed integer"``, ``"unsigned integer"``, ``"integral"``, ``"real
+            floating"``, ``"complex floating"`` or ``"numeric"``; or a tuple of these.
+    Raises:
+        ValueError: something else.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.isdtype(mx.uint8, "integral")
+        True
     """
 
 def isfinite(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
@@ -1569,6 +2657,23 @@ def issubdtype(a: Dtype | DtypeCategory, b: Dtype | DtypeCategory) -> bool:
         >>> import nybble.core as mx
         >>> mx.issubdtype(mx.bfloat16, mx.floating)
         True
+    """
+
+def kron(
+    a: array,
+    b: array,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The Kronecker product: ``b`` in place of every element of ``a``, times that element.
+
+    Raises:
+        ValueError: an array is empty.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.kron(mx.array([1, 2]), mx.array([1, 10]))
+        array([1, 10, 2, 20], dtype=int32)
     """
 
 def left_shift(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
@@ -1644,12 +2749,16 @@ def load(
     Args:
         file: a name (str or os.PathLike), or a file object opened for reading bytes, which is read at
             once.
-        format: ``"npy"``, ``"npz"`` or ``"safetensors"``; by default the suffix of the file's name.
-        return_metadata: for safetensors, return ``(arrays, metadata)``.
+        format: ``"npy"``, ``"npz"``, ``"safetensors"`` or ``"gguf"``; by default the suffix of the
+            file's name.
+        return_metadata: for safetensors and gguf, return ``(arrays, metadata)``.
 
     Returns:
         An array for npy, else a dict of arrays in the order of the file. Tensors of the 8-bit float
-        types of safetensors become uint8.
+        types of safetensors become uint8. Tensors of types Q4_0, Q4_1 and Q8_0 of gguf stay packed:
+        ``"a.weight"`` holds codes, and ``"a.scales"`` and ``"a.biases"`` what :func:`dequantize` needs
+        with ``group_size=32`` and ``bits`` 4 or 8. BF16 and other quantized types become float16, the
+        latter with a warning.
 
     Raises:
         RuntimeError: there is no such file, or it is damaged.
@@ -1709,6 +2818,27 @@ def logaddexp(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) ->
         >>> import nybble.core as mx
         >>> mx.logaddexp(mx.array([0.0, 100.0]), 0.0)
         array([0.693147, 100], dtype=float32)
+    """
+
+def logcumsumexp(
+    a: array,
+    /,
+    axis: int | None = None,
+    *,
+    reverse: bool = False,
+    inclusive: bool = True,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The running ``log(sum(exp(a)))`` along an axis (None: of all elements, flattened), floating.
+
+    Args:
+        reverse: run from the end.
+        inclusive: whether a result counts its own element; the first is else -inf.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.logcumsumexp(mx.array([0.0, 0.0, 0.0]))
+        array([0, 0.693147, 1.09861], dtype=float32)
     """
 
 def logical_and(
@@ -1808,6 +2938,23 @@ def matmul(
         array([21, 43], dtype=float32)
     """
 
+def matrix_transpose(
+    a: array,
+    /,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """A view with the last two axes exchanged.
+
+    Raises:
+        ValueError: fewer than two axes.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.matrix_transpose(mx.zeros((2, 3, 4))).shape
+        (2, 4, 3)
+    """
+
 def max(
     a: array,
     /,
@@ -1857,6 +3004,50 @@ def mean(
         array([2, 3], dtype=float32)
     """
 
+def median(
+    a: array,
+    /,
+    axis: _Ints | None = None,
+    keepdims: bool = False,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The middle element in order, or the mean of the two in the middle, floating; NaN if there is one.
+
+    Args:
+        axis: an axis or several; None for all.
+        keepdims: keep reduced axes with length 1.
+    Raises:
+        ValueError: there are no elements.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.median(mx.array([5, 1, 2, 10]))
+        array(3.5, dtype=float32)
+    """
+
+def meshgrid(
+    *args: Any,
+    sparse: bool | None = False,
+    indexing: str | None = 'xy',
+    stream: _StreamOrDevice = None,
+) -> tuple[Any, ...]:
+    """The coordinates of all points of a grid, one array for each of its axes; a tuple.
+
+    Args:
+        sparse: leave the other axes of each array at length 1.
+        indexing: ``"xy"`` lets the first array vary along the second axis, as on paper; ``"ij"`` along the
+            first, as in matrices.
+    Raises:
+        ValueError: another ``indexing``.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.meshgrid(mx.array([1, 2]), mx.array([3, 4]))[0]
+        array([[1, 2],
+               [1, 2]], dtype=int32)
+    """
+
 def min(
     a: array,
     /,
@@ -1884,6 +3075,22 @@ def minimum(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> a
         >>> import nybble.core as mx
         >>> mx.minimum(mx.array([1, 5]), 3)
         array([1, 3], dtype=int32)
+    """
+
+def minmax(
+    a: array,
+    /,
+    axis: _Ints | None = None,
+    keepdims: bool = False,
+    *,
+    stream: _StreamOrDevice = None,
+) -> tuple[array, array]:
+    """The smallest and the largest element over axes, as :func:`min` and :func:`max` return them.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.minmax(mx.array([3, 1, 2]))
+        (array(1, dtype=int32), array(3, dtype=int32))
     """
 
 def moveaxis(
@@ -1943,7 +3150,13 @@ def negative(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """
 
 def new_stream(device: _StreamOrDevice) -> Stream:
-    """A stream with a number of its own."""
+    """A stream with a number of its own, for the calling thread."""
+
+def new_thread_local_stream(device: _StreamOrDevice) -> ThreadLocalStream:
+    """A stream that is another one in every thread."""
+
+def new_thread_unsafe_stream(device: _StreamOrDevice) -> Stream:
+    """A stream with a number of its own, for all threads."""
 
 def not_equal(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """``a != b``, bool.
@@ -1990,6 +3203,50 @@ def ones_like(
         array([1, 1], dtype=float16)
     """
 
+def outer(
+    a: array,
+    b: array,
+    /,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The products of every element of ``a`` and every one of ``b``, both flattened.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.outer(mx.array([1, 2]), mx.array([3, 4]))
+        array([[3, 4],
+               [6, 8]], dtype=int32)
+    """
+
+def pad(
+    a: array,
+    pad_width: _Ints | collections.abc.Sequence[_Ints],
+    mode: str = 'constant',
+    constant_values: _Operand = 0,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Surrounds an array with further elements.
+
+    Args:
+        pad_width: how many before and behind each axis: a number or ``(before, behind)`` for all of them, or a
+            pair for each.
+        mode: ``"constant"``, ``"edge"`` (the element at the edge), ``"reflect"`` (mirrored at that element) or
+            ``"symmetric"`` (mirrored behind it).
+        constant_values: the value of the new elements.
+    Raises:
+        ValueError: an unknown mode, negative widths, pairs for another number of axes, an axis without
+            elements to repeat.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.pad(mx.array([1, 2, 3]), (2, 1))
+        array([0, 0, 1, 2, 3, 0], dtype=int32)
+        >>> mx.pad(mx.array([1, 2, 3]), 1, mode="reflect")
+        array([2, 1, 2, 3, 2], dtype=int32)
+    """
+
 def partition(
     a: array,
     /,
@@ -2016,6 +3273,27 @@ def partition(
         array(2, dtype=int32)
     """
 
+def permute_dims(
+    a: array,
+    /,
+    axes: _Ints | None = None,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """As :func:`transpose`."""
+
+def positive(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """``+a``: the elements as they are."""
+
+def pow(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """``a ** b``. Integers wrap around, and give 0 for a negative ``b``.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.power(mx.array([2, 3]), 3)
+        array([8, 27], dtype=int32)
+    """
+
 def power(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """``a ** b``. Integers wrap around, and give 0 for a negative ``b``.
 
@@ -2023,6 +3301,16 @@ def power(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> arr
         >>> import nybble.core as mx
         >>> mx.power(mx.array([2, 3]), 3)
         array([8, 27], dtype=int32)
+    """
+
+def printoptions(precision: int = -1) -> _PrintOptionsContext:
+    """A context manager that sets how arrays are printed, as :func:`set_printoptions`, for a while.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> with mx.printoptions(precision=2):
+        ...     print(mx.array(3.14159))
+        array(3.14, dtype=float32)
     """
 
 def prod(
@@ -2245,6 +3533,15 @@ def radians(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
         array([0, 3.14159], dtype=float32)
     """
 
+def real(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
+    """The real part of complex numbers, float32; real numbers as they are.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.real(mx.array([1 + 2j]))
+        array([1], dtype=float32)
+    """
+
 def reciprocal(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """``1 / a``.
 
@@ -2320,6 +3617,28 @@ def right_shift(
         array([8, -2], dtype=int32)
     """
 
+def roll(
+    a: array,
+    /,
+    shift: _Ints,
+    axis: _Ints | None = None,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Moves elements along axes, those that leave at one end back in at the other.
+
+    Args:
+        shift: how far, towards the end if positive; a number for all axes, or one for each.
+        axis: an axis or several; None rolls the flattened array.
+    Raises:
+        ValueError: fewer shifts than axes.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.roll(mx.arange(5), 2)
+        array([3, 4, 0, 1, 2], dtype=int32)
+    """
+
 def round(
     a: _Operand,
     /,
@@ -2368,6 +3687,33 @@ def save(file: _File, arr: array) -> None:
         ...     x = mx.load(os.path.join(folder, "x.npy"))
         >>> x
         array([0, 1, 2], dtype=int32)
+    """
+
+def save_gguf(file: _File, arrays: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+    """Saves arrays in the GGUF format.
+
+    A file given by name appears whole or, on an error, not at all.
+
+    Args:
+        file: a name, to which ``.gguf`` is appended unless it ends so, or a file object opened for
+            writing bytes.
+        arrays: a dict of arrays by name: float16, float32, int8, int16 or int32.
+        metadata: a dict of numbers (arrays with at most one dimension), texts and lists of texts.
+
+    Raises:
+        RuntimeError: an array of another dtype, metadata that are empty or have more dimensions, or the
+            file cannot be written. One that was there before is unchanged.
+        ValueError: metadata of a floating dtype other than float32.
+
+    Example:
+        >>> import os, tempfile
+        >>> import nybble.core as mx
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     name = os.path.join(folder, "weights.gguf")
+        ...     mx.save_gguf(name, {"w": mx.arange(3)}, {"general.name": "small"})
+        ...     arrays, metadata = mx.load(name, return_metadata=True)
+        >>> arrays["w"], metadata
+        (array([0, 1, 2], dtype=int32), {'general.name': 'small'})
     """
 
 def save_safetensors(
@@ -2426,6 +3772,57 @@ def savez(file: _File, *args: array, **kwargs: array) -> None:
         (array([0, 1], dtype=int32), array([0, 1, 2], dtype=int32))
     """
 
+def searchsorted(
+    sorted_sequence: array,
+    values: array,
+    /,
+    side: str = 'left',
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Where values would have to be inserted for a sequence to stay sorted, uint32.
+
+    Args:
+        sorted_sequence: one axis, ascending.
+        side: ``"left"`` counts the elements before a value, ``"right"`` those equal to it, too.
+    Raises:
+        ValueError: another ``side``, or a sequence with another number of axes.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.searchsorted(mx.array([1, 2, 2, 4]), mx.array([0, 2, 5]))
+        array([0, 1, 4], dtype=uint32)
+    """
+
+def segmented_mm(
+    a: array,
+    b: array,
+    /,
+    segments: array,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Products of parts of the inner dimension: ``y[s] = a[:, from:to] @ b[from:to]``.
+
+    Args:
+        a: ``[M, K]``.
+        b: ``[K, N]``.
+        segments: ``[..., 2]`` integers, where each segment begins and ends.
+
+    Returns:
+        array: ``[..., M, N]`` of the dtype that both promote to, floating.
+
+    Raises:
+        ValueError: shapes or dtypes do not fit.
+        IndexError: a segment is outside ``0..K``.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> a = mx.array([[1.0, 2.0, 3.0]])
+        >>> mx.segmented_mm(a, a.T, mx.array([[0, 1], [1, 3]])).flatten()
+        array([1, 13], dtype=float32)
+    """
+
 def set_cache_limit(limit: int) -> int:
     """Sets how many bytes may be kept for reuse and returns the old limit."""
 
@@ -2449,6 +3846,9 @@ def set_default_fit(fit: str) -> str:
         'mlx'
     """
 
+def set_default_stream(stream: Stream) -> None:
+    """Makes a stream that of its device, in this thread."""
+
 def set_matmul_precision(precision: str) -> str:
     """Sets how exact quantized products are in this process.
 
@@ -2471,8 +3871,41 @@ def set_matmul_precision(precision: str) -> str:
         'medium'
     """
 
+def set_memory_limit(limit: int) -> int:
+    """Sets how many bytes arrays and the memory kept for reuse should take together.
+
+    Beyond it kept memory is given back to the system before more is taken; only memory that the system
+    refuses is an error. By default all the machine has.
+
+    Returns:
+        int: the old limit.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> old = mx.set_memory_limit(10**9)
+        >>> mx.set_memory_limit(old)
+        1000000000
+    """
+
 def set_num_threads(threads: int) -> int:
     """Sets the number of threads of the process, 1 to 1024, and returns the old one."""
+
+def set_printoptions(precision: int = -1) -> None:
+    """Sets how arrays are printed.
+
+    Args:
+        precision: digits behind the point of floats; -1 for six significant digits.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.set_printoptions(precision=2)
+        >>> mx.array(3.14159)
+        array(3.14, dtype=float32)
+        >>> mx.set_printoptions()
+    """
+
+def set_wired_limit(limit: int) -> int:
+    """Accepts a number of bytes and returns the one before, 0 at first. It has no effect: memory is not wired."""
 
 def sigmoid(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """``1 / (1 + exp(-a))``. Raises ValueError for complex numbers.
@@ -2508,6 +3941,55 @@ def sinh(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
         >>> import nybble.core as mx
         >>> mx.sinh(mx.array([0.0, 1.0]))
         array([0, 1.1752], dtype=float32)
+    """
+
+def slice(
+    a: array,
+    /,
+    start_indices: array,
+    axes: _Ints,
+    slice_size: Any,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """A view of the part of an array that begins where an array of integers says.
+
+    Args:
+        start_indices: where it begins along ``axes``; at 0 along others.
+        slice_size: its length along every axis of ``a``.
+    Raises:
+        ValueError: the arguments do not fit together.
+        IndexError: the part does not lie within the array.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.slice(mx.array([[1, 2, 3], [4, 5, 6]]), mx.array(1), axes=(0,), slice_size=(1, 2))
+        array([[4, 5]], dtype=int32)
+    """
+
+def slice_update(
+    a: array,
+    update: array,
+    /,
+    start_indices: array,
+    axes: _Ints,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """A copy of an array with a part replaced that begins where an array of integers says.
+
+    Args:
+        update: the part; axes in front that it lacks have length 1 if they are among ``axes``, else that of ``a``.
+        start_indices: where it begins along ``axes``; at 0 along others.
+    Raises:
+        ValueError: the arguments do not fit together.
+        IndexError: the part does not lie within the array.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.slice_update(mx.zeros((2, 3)), mx.ones((1, 2)), mx.array([1, 1]), axes=(0, 1))
+        array([[0, 0, 0],
+               [0, 1, 1]], dtype=float32)
     """
 
 def softmax(
@@ -2643,8 +4125,11 @@ def std(
         array(1.11803, dtype=float32)
     """
 
-def stream(stream: _StreamOrDevice) -> StreamContext:
-    """A context manager, as in MLX: ``with stream(cpu): ...``."""
+def stop_gradient(a: array, /, *, stream: _StreamOrDevice = None) -> array:
+    """``a`` as it is: gradients are not recorded."""
+
+def stream(s: _StreamOrDevice) -> StreamContext:
+    """A context manager, as in MLX: ``with stream(cpu): ...``. Raises RuntimeError on entry if the stream belongs to another thread."""
 
 def subtract(a: _Operand, b: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
     """``a - b``; exclusive or for bool.
@@ -2753,6 +4238,28 @@ def tanh(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
         array([0, 0.761594], dtype=float32)
     """
 
+def tensordot(
+    a: array,
+    b: array,
+    /,
+    axes: _Ints = 2,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The products of elements of two arrays, summed over some of their axes.
+
+    Args:
+        axes: so many of the last axes of ``a`` and the first of ``b``; or two lists of axes, of ``a`` and of
+            ``b``.
+    Raises:
+        ValueError: the axes do not fit together, or the dtypes are not floating.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.tensordot(mx.ones((2, 3)), mx.ones((4, 3)), axes=[[1], [1]]).shape
+        (2, 4)
+    """
+
 def tile(
     a: array,
     reps: _Ints,
@@ -2766,6 +4273,21 @@ def tile(
         >>> import nybble.core as mx
         >>> mx.tile(mx.array([1, 2]), 2)
         array([1, 2, 1, 2], dtype=int32)
+    """
+
+def to_fp8(x: array, *, stream: _StreamOrDevice = None) -> array:
+    """The nearest floats of 8 bits (e4m3), as uint8. Numbers beyond 448, and NaN, become 448.
+
+    Args:
+        x: floating.
+
+    Raises:
+        ValueError: another dtype.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.from_fp8(mx.to_fp8(mx.array([0.1, 1000.0])), mx.float32)
+        array([0.101562, 448], dtype=float32)
     """
 
 def topk(
@@ -2787,6 +4309,30 @@ def topk(
         >>> import nybble.core as mx
         >>> mx.topk(mx.array([3, 1, 2]), 2)
         array([2, 3], dtype=int32)
+    """
+
+def trace(
+    a: array,
+    /,
+    offset: int = 0,
+    axis1: int = 0,
+    axis2: int = 1,
+    dtype: Dtype | None = None,
+    *,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The sum of a diagonal.
+
+    Args:
+        offset: how far above the main diagonal.
+        dtype: what the elements are converted to first.
+    Raises:
+        ValueError: fewer than two axes, or twice the same.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.trace(mx.array([[1, 2], [3, 4]]))
+        array(5, dtype=int32)
     """
 
 def transpose(
@@ -2875,6 +4421,50 @@ def unflatten(
         (2, 3, 4)
     """
 
+def unique(
+    a: array,
+    /,
+    size: int,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    fill_value: _Operand | None = None,
+    *,
+    stream: _StreamOrDevice = None,
+) -> Any:
+    """The distinct elements in order: the ``size`` smallest, or all and then ``fill_value``.
+
+    Args:
+        return_index: also where in the flattened array each stands first, uint32.
+        return_inverse: also which of them each element of ``a`` is, uint32.
+        return_counts: also how often each occurs, int32; 0 for those filled in.
+        fill_value: by default the smallest element.
+    Returns:
+        an array, or a tuple of the values and what was asked for.
+    Raises:
+        ValueError: a negative ``size``, or nothing to fill up an empty array with.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.unique(mx.array([2, 1, 2, 3]), 3, return_counts=True)
+        (array([1, 2, 3], dtype=int32), array([1, 2, 1], dtype=int32))
+    """
+
+def unstack(
+    x: array,
+    /,
+    *,
+    axis: int = 0,
+    stream: _StreamOrDevice = None,
+) -> tuple[Any, ...]:
+    """Views of the parts along an axis, without it; a tuple. The reverse of :func:`stack`.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.unstack(mx.array([[1, 2], [3, 4]]))
+        (array([1, 2], dtype=int32), array([3, 4], dtype=int32))
+    """
+
 def var(
     a: array,
     /,
@@ -2894,6 +4484,25 @@ def var(
         >>> import nybble.core as mx
         >>> mx.var(mx.array([1.0, 2.0, 3.0, 4.0]))
         array(1.25, dtype=float32)
+    """
+
+def vecdot(
+    a: array,
+    b: array,
+    /,
+    *,
+    axis: int = -1,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """The sum of ``conj(a) * b`` over an axis; the others broadcast.
+
+    Raises:
+        ValueError: the axis differs in length or place.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.vecdot(mx.array([[1, 2], [3, 4]]), mx.array([[1, 1], [2, 2]]))
+        array([3, 14], dtype=int32)
     """
 
 def view(

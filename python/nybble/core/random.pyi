@@ -103,6 +103,32 @@ def key(seed: int) -> array:
         array([0, 7], dtype=uint32)
     """
 
+def laplace(
+    shape: _Ints = (),
+    dtype: Dtype | None = float32,
+    loc: float = 0.0,
+    scale: float = 1.0,
+    key: array | None = None,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Numbers from the Laplace distribution, whose density is exp(-abs(x - loc) / scale) / (2 * scale).
+
+    Args:
+        shape: a sequence of ints.
+        dtype: floating.
+        loc: the mean.
+        scale: the mean distance from it.
+        key: by default a new key of the calling thread.
+
+    Raises:
+        ValueError: another dtype, a negative length, not a key.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.random.laplace((3,), key=mx.random.key(0))
+        array([-2.66849, 0.463046, -0.309328], dtype=float32)
+    """
+
 def normal(
     shape: _Ints = (),
     dtype: Dtype | None = float32,

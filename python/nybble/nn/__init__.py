@@ -71,6 +71,7 @@ from nybble.nn.distributed import (
     QuantizedAllToShardedLinear,
     QuantizedShardedToAllLinear,
     ShardedToAllLinear,
+    fully_shard,
 )
 from nybble.nn.dropout import Dropout, Dropout2d, Dropout3d
 from nybble.nn.embedding import Embedding
@@ -168,6 +169,7 @@ __all__ = [
     "average_gradients",
     "celu",
     "elu",
+    "fully_shard",
     "gelu",
     "gelu_approx",
     "gelu_fast_approx",

@@ -22,6 +22,7 @@ __all__ = [
     "QuantizedAllToShardedLinear",
     "QuantizedShardedToAllLinear",
     "ShardedToAllLinear",
+    "fully_shard",
     "shard_inplace",
     "shard_linear",
     "sum_gradients",
@@ -161,6 +162,33 @@ def shard_linear(
         return dense.from_linear(module, segments=segments, group=group)
     quantized = QuantizedAllToShardedLinear if outputs else QuantizedShardedToAllLinear
     return quantized.from_quantized_linear(module, segments=segments, group=group)
+
+
+def fully_shard(
+    module: Module, *, group: Any = None, compute_dtype: mx.Dtype | None = None
+) -> Module:
+    """The module itself: a group of one holds all of its parameters.
+
+    Args:
+        module: any module.
+        group: a :class:`nybble.core.distributed.Group`; None means the global group.
+        compute_dtype: accepted, and without effect in a group of one.
+
+    Raises:
+        ValueError: the group has more than one process.
+
+    Example:
+        >>> import nybble.nn as nn
+        >>> nn.fully_shard(nn.Linear(4, 6))
+        Linear(input_dims=4, output_dims=6, bias=True)
+    """
+    size = (group or mx.distributed.init()).size()
+    if size != 1:
+        raise ValueError(
+            f"[fully_shard] the group has {size} processes, expected one. shard_linear splits "
+            "layers over more."
+        )
+    return module
 
 
 def _share(layer: str, name: str, dims: int, group: Any) -> int:

@@ -205,6 +205,8 @@ class GroupNorm(Module):
         if self.pytorch_compatible:
             y = x.reshape(batch, places, groups, size).swapaxes(1, 2)
         else:
+            if mx.issubdtype(x.dtype, mx.integer):
+                x = x.astype(mx.float32)  # MLX takes them in this form only
             y = x.reshape(batch, places * size, groups).swapaxes(1, 2)
         rows = y.reshape(batch, groups, places * size)
         y = mx.fast.layer_norm(rows, None, None, self.eps).reshape(y.shape).swapaxes(1, 2)

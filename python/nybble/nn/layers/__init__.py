@@ -8,6 +8,7 @@ from nybble.nn.distributed import (
     QuantizedAllToShardedLinear,
     QuantizedShardedToAllLinear,
     ShardedToAllLinear,
+    fully_shard,
 )
 from nybble.nn.dropout import *
 from nybble.nn.embedding import *
@@ -21,14 +22,18 @@ from nybble.nn.layers import (
     linear,
     normalization,
     pooling,
+    positional_encoding,
     quantized,
     recurrent,
+    transformer,
     upsample,
 )
 from nybble.nn.linear import *
 from nybble.nn.module import *
 from nybble.nn.norm import *
 from nybble.nn.pooling import *
+from nybble.nn.positional_encoding import *
 from nybble.nn.quantized import *
 from nybble.nn.recurrent import *
+from nybble.nn.transformer import *
 from nybble.nn.upsample import *
