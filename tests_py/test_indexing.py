@@ -127,7 +127,7 @@ def test_integers_beside_arrays_write_as_mlx():
         a = mx.array(counted((2, 4, 2, 4)))
         a[ours(index)] = mx.array(value)
         np.testing.assert_array_equal(np.array(a), expected, err_msg=str(index))
-        if None in index:
+        if any(item is None for item in index):
             continue  # MLX writes new axes beside arrays in another order than it reads them
         theirs = mlx.array(counted((2, 4, 2, 4)))
         theirs[tuple(mlx.array(i) if isinstance(i, np.ndarray) else i for i in index)] = mlx.array(
