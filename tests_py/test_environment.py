@@ -131,14 +131,14 @@ def test_streams_of_one_thread_are_refused_in_another():
 def test_streams_and_devices_that_are_not_there():
     for library in (mx, mlx):
         for name in ("default_stream", "new_stream", "new_thread_local_stream"):
-            with pytest.raises((ValueError,)):
-                getattr(library, name)(library.gpu)
+            if library is mx or name != "new_thread_local_stream":
+                with pytest.raises((ValueError,)):
+                    getattr(library, name)(library.gpu)
         with pytest.raises((ValueError,)):
             library.set_default_device(library.gpu)
-        with pytest.raises(RuntimeError):
-            library.stream(None)
-        with pytest.raises(TypeError):
-            library.stream(3)
+        for wrong in (3, None, "cpu"):
+            with pytest.raises(TypeError):
+                library.stream(wrong)
         with pytest.raises(TypeError):
             library.set_default_stream(library.cpu)
 

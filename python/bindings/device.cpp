@@ -58,7 +58,7 @@ struct StreamContext {
 
 StreamContext stream_context(py::handle value) {
   if (value.is_none()) {
-    fail_runtime("stream", "got None, expected a stream or a device.");
+    fail_type("stream", "got None, expected a stream or a device.");
   }
   const Device device = check_cpu("stream", value);
   if (py::isinstance<Stream>(value)) return {py::cast<Stream>(value), {}};
