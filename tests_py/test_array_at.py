@@ -53,15 +53,16 @@ def convert(library, index):
 def test_updates_as_numpy(shape, name, dtype, data):
     index = data.draw(indices(shape))
     expected = counted(shape, dtype)
-    value = (counted(expected[index].shape) + 1).astype(dtype)
+    # Integers drop their axis, as if the others indexed what is left.
+    numbers = tuple(i if isinstance(i, int) else slice(None) for i in index)
+    rest = tuple(i for i in index if not isinstance(i, int))
+    value = (counted(expected[numbers][rest].shape) + 1).astype(dtype)
     if name == "divide" and dtype in ("int32", "uint8"):
         wide = expected.astype(np.float64)
-        np.divide.at(wide, index, value.astype(np.float64))
+        np.divide.at(wide[numbers + (...,)], rest or ..., value.astype(np.float64))
         expected = wide.astype(dtype)  # truncated once
-    elif index == ():
-        expected = UPDATES[name](expected, value).astype(dtype)
     else:
-        UPDATES[name].at(expected, index, value)
+        UPDATES[name].at(expected[numbers + (...,)], rest or ..., value)
     x = mx.array(counted(shape, dtype), dtype=getattr(mx, dtype))
     given_value = mx.array(value, dtype=getattr(mx, dtype))
     got = getattr(x.at[convert(mx, index)], name)(given_value)

@@ -3,6 +3,7 @@
 import mlx.core as mlx
 import numpy as np
 import pytest
+from elementwise_support import to_mlx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from parity_support import assert_parity, run, strided
@@ -108,15 +109,8 @@ def test_kron_as_mlx(first, second):
         assert isinstance(got, ValueError)
         return
     np.testing.assert_array_equal(np.array(got).astype(np.float64), np.kron(a, b))
-    assert (
-        str(got.dtype).split(".")[-1]
-        == str(
-            mlx.kron(
-                mlx.array(a[:0].copy() if False else np.ascontiguousarray(a)),
-                mlx.array(np.ascontiguousarray(b)),
-            ).dtype
-        ).split(".")[-1]
-    )
+    theirs = mlx.kron(to_mlx(a), to_mlx(b))
+    np.testing.assert_array_equal(np.array(got), np.array(theirs), strict=True)
 
 
 SUBSCRIPTS = [
@@ -202,7 +196,7 @@ def test_einsum_errors_as_mlx(subscripts, shapes):
     operands = [random(shape) for shape in shapes]
     with pytest.raises(ValueError, match="einsum"):
         mx.einsum(subscripts, *map(mx.array, operands))
-    with pytest.raises(ValueError):
+    with pytest.raises((ValueError,)):
         mlx.einsum(subscripts, *map(mlx.array, operands))
 
 

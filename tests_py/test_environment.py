@@ -131,14 +131,14 @@ def test_streams_of_one_thread_are_refused_in_another():
 def test_streams_and_devices_that_are_not_there():
     for library in (mx, mlx):
         for name in ("default_stream", "new_stream", "new_thread_local_stream"):
-            with pytest.raises(ValueError):
-                getattr(library, name)(library.gpu)
-        with pytest.raises(ValueError):
+            if library is mx or name != "new_thread_local_stream":
+                with pytest.raises((ValueError,)):
+                    getattr(library, name)(library.gpu)
+        with pytest.raises((ValueError,)):
             library.set_default_device(library.gpu)
-        with pytest.raises(RuntimeError):
-            library.stream(None)
-        with pytest.raises(TypeError):
-            library.stream(3)
+        for wrong in (3, None, "cpu"):
+            with pytest.raises(TypeError):
+                library.stream(wrong)
         with pytest.raises(TypeError):
             library.set_default_stream(library.cpu)
 
@@ -260,9 +260,9 @@ def test_casts_and_kinds_as_mlx(name):
 def test_casts_and_kinds_refuse():
     for library in (mx, mlx):
         for wrong in ("floats", 3, ["bool"], ("bool", 3)):
-            with pytest.raises(ValueError):
+            with pytest.raises((ValueError,)):
                 library.isdtype(library.float32, wrong)
-        with pytest.raises(ValueError):
+        with pytest.raises((ValueError,)):
             library.can_cast("float32", library.float32)
 
 
@@ -280,13 +280,13 @@ def test_a_group_of_one():
             f(x, group)
     for library in (mx, mlx):
         x = library.array([1, 2])
-        with pytest.raises(ValueError):
+        with pytest.raises((ValueError,)):
             library.distributed.send(x, 0)
-        with pytest.raises(ValueError):
+        with pytest.raises((ValueError,)):
             library.distributed.recv((2,), library.int32, 0)
-        with pytest.raises(ValueError):
+        with pytest.raises((ValueError,)):
             library.distributed.recv_like(x, 0)
-        with pytest.raises(ValueError):
+        with pytest.raises((ValueError,)):
             library.distributed.init(backend="smoke signals")
         with pytest.raises(RuntimeError):
             library.distributed.init(strict=True, backend="mpi")
@@ -297,7 +297,7 @@ def test_a_group_of_one():
 def test_the_namespace_of_the_array_api():
     x = mx.array([1.0])
     assert x.__array_namespace__() is mx
-    with pytest.raises(ValueError):
+    with pytest.raises((ValueError,)):
         x.__array_namespace__("2023.12")
     info = mx.__array_namespace_info__()
     theirs = mlx.__array_namespace_info__()

@@ -1,5 +1,7 @@
 """x[index] and x[index] = value against NumPy, and the errors of wrong ones."""
 
+import itertools
+
 import mlx.core as mlx
 import numpy as np
 import pytest
@@ -91,6 +93,52 @@ def test_array_indices_write_as_numpy(case):
     expected[index] = value  # where an element comes twice NumPy, too, keeps the last value
     np.testing.assert_array_equal(np.array(a), expected)
     np.testing.assert_array_equal(np.array(keep), counted(shape))
+
+
+MIXED_ITEMS = [slice(None), slice(0, 1), 0, np.array([1, 0]), None, np.array([0, 1])]
+
+
+def mixed_indices():
+    """Slices, integers, arrays and new axes in every order."""
+    for count in (1, 2, 3, 4, 5):
+        for places in itertools.permutations(range(len(MIXED_ITEMS)), count):
+            index = tuple(MIXED_ITEMS[i] for i in places)
+            if sum(item is not None for item in index) <= 4:
+                yield index
+
+
+def test_integers_beside_arrays_read_as_numpy():
+    source = counted((2, 4, 2, 4))
+    a = mx.array(source)
+    for index in mixed_indices():
+        np.testing.assert_array_equal(np.array(a[ours(index)]), source[index], err_msg=str(index))
+
+
+def test_integers_beside_arrays_write_as_mlx():
+    """There integers only drop their axis: as if the others indexed what is left."""
+    compared = 0
+    for index in mixed_indices():
+        expected = counted((2, 4, 2, 4))
+        axes = [
+            item if isinstance(item, int) else slice(None) for item in index if item is not None
+        ]
+        rest = tuple(item for item in index if not isinstance(item, int))
+        value = -1 - counted(expected[tuple(axes)][rest].shape)
+        expected[tuple(axes)][rest] = value
+        a = mx.array(counted((2, 4, 2, 4)))
+        a[ours(index)] = mx.array(value)
+        np.testing.assert_array_equal(np.array(a), expected, err_msg=str(index))
+        if any(item is None for item in index):
+            continue  # MLX writes new axes beside arrays in another order than it reads them
+        theirs = mlx.array(counted((2, 4, 2, 4)))
+        converted = tuple(mlx.array(i) if isinstance(i, np.ndarray) else i for i in index)
+        try:
+            theirs[converted] = mlx.array(value)
+        except ValueError:
+            continue  # some orders MLX cannot write
+        np.testing.assert_array_equal(np.array(theirs), expected, err_msg=str(index))
+        compared += 1
+    assert compared > 50
 
 
 @given(SHAPES, st.data())
@@ -210,6 +258,13 @@ def test_take_reads_as_numpy(shape, data):
     index = data.draw(hnp.arrays(np.int32, index_shape, elements=values))
     got = mx.take(mx.array(counted(shape)), mx.array(index), axis=axis)
     np.testing.assert_array_equal(np.array(got), np.take(counted(shape), index, axis=axis))
+
+
+def test_take_of_nothing_as_mlx():
+    for library in (mx, mlx):
+        assert library.take(library.zeros((4, 0)), library.array([1, 2]), axis=0).shape == (2, 0)
+        with pytest.raises((ValueError,)):
+            library.take(library.zeros((4, 0)), library.array([1]), axis=1)
 
 
 def test_take_of_an_int_drops_the_axis():

@@ -130,6 +130,7 @@ void init_aliases(py::module_& m) {
   };
   for (const auto& [alias, name] : kAliases) m.attr(alias) = m.attr(name);
   m.attr("ArrayIterator") = m.attr("array").attr("_Iterator");
+  m.attr("ArrayIterator").attr("__doc__") = "What ``iter(array)`` returns.";
 }
 
 }  // namespace nybble::python

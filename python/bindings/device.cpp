@@ -17,6 +17,7 @@ Device to_device(py::handle value) {
   if (py::isinstance<Device>(value)) return py::cast<Device>(value);
   if (py::isinstance<Stream>(value)) return py::cast<Stream>(value).device;
   if (py::isinstance<ThreadLocalStream>(value)) return py::cast<ThreadLocalStream>(value).device;
+  if (!py::isinstance<DeviceType>(value)) fail_type("stream", "expected a stream or a device.");
   return {py::cast<DeviceType>(value), 0};
 }
 
@@ -57,7 +58,7 @@ struct StreamContext {
 
 StreamContext stream_context(py::handle value) {
   if (value.is_none()) {
-    fail_runtime("stream", "got None, expected a stream or a device.");
+    fail_type("stream", "got None, expected a stream or a device.");
   }
   const Device device = check_cpu("stream", value);
   if (py::isinstance<Stream>(value)) return {py::cast<Stream>(value), {}};

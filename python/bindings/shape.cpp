@@ -188,6 +188,7 @@ Example:
   m.def(
       "broadcast_shapes",
       [](const py::args& shapes) {
+        if (shapes.empty()) fail("broadcast_shapes", "got no shapes, expected at least one.");
         Shape result;
         for (const py::handle shape : shapes) {
           result = broadcast("broadcast_shapes", result, to_shape("broadcast_shapes", shape));

@@ -77,7 +77,7 @@ Example:
 )doc");
   m.def(
       "topk", [](array a, int64_t k, Axis axis, StreamArgument) { return topk(a, k, axis); }, "a"_a,
-      py::pos_only(), "k"_a, "axis"_a = -1, py::kw_only(), kStream, R"doc(
+      py::pos_only(), "k"_a.noconvert(), "axis"_a = -1, py::kw_only(), kStream, R"doc(
 The ``k`` largest elements along an axis, or of the flattened array if the axis is None, in
 ascending order. NaN counts as the largest.
 

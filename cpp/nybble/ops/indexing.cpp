@@ -72,10 +72,22 @@ void scatter(array& a, const BlockPlan& plan, const array& values, const Strides
   });
 }
 
+/// An integer as an array of no axes.
+IndexItem number_as_array(const IndexItem& item) {
+  const int64_t* number = std::get_if<int64_t>(&item);
+  return number != nullptr ? IndexItem(array::scalar(*number, Dtype::kInt64)) : item;
+}
+
 }  // namespace
 
 array get_item(const array& a, std::span<const IndexItem> items) {
   return apply_op({"getitem", {&a}}, [&] {
+    const auto is_array = [](const IndexItem& item) { return std::holds_alternative<array>(item); };
+    std::vector<IndexItem> all_arrays;
+    if (std::any_of(items.begin(), items.end(), is_array)) {
+      for (const IndexItem& item : items) all_arrays.push_back(number_as_array(item));
+      items = all_arrays;
+    }
     for (const IndexItem& item : items) {
       if (const array* mask = std::get_if<array>(&item); mask && mask->dtype() == Dtype::kBool) {
         fail("getitem",
@@ -130,6 +142,9 @@ array take(const array& a, const array& indices, std::optional<int64_t> axis) {
     }
     if (!axis) return take(flatten(a), indices, 0);
     const size_t place = normalize_axis("take", *axis, a.ndim());
+    if (a.shape()[place] == 0 && indices.size() != 0) {
+      fail("take", "there is nothing to take along axis ", place, " of shape ", a.shape(), ".");
+    }
     std::vector<IndexItem> items(place, Slice{});
     items.emplace_back(indices);
     const BlockPlan plan = plan_blocks("take", select("take", a, items));
@@ -154,7 +169,8 @@ struct AlongAxis {
 
 /// The shape of a with the indices' length along the axis, after broadcasting the others.
 Shape along_axis_shape(std::string_view op, const array& a, const array& indices, size_t axis) {
-  if (!is_integer(indices.dtype())) {
+  // An empty list has float32 elements, none of which is used.
+  if (!is_integer(indices.dtype()) && indices.size() != 0) {
     fail(op, "got indices of ", indices.dtype(), ", expected integers.");
   }
   if (indices.ndim() != a.ndim()) {

@@ -27,13 +27,15 @@ struct Ellipsis {};
 using IndexItem = std::variant<int64_t, Slice, NewAxis, Ellipsis, array>;
 
 /// a[items]. Integers, slices, new axes and ellipses make a view; integer arrays gather a copy.
-/// ValueError for too many items, two ellipses, and arrays that are not integer; IndexError
-/// outside.
+/// Beside an array an integer is an array, too, as in NumPy: in a[0, :, indices] the slice
+/// separates them. ValueError for too many items, two ellipses, and arrays that are not integer;
+/// IndexError outside.
 array get_item(const array& a, std::span<const IndexItem> items);
 
-/// a[items] = value: casts value to a's dtype and broadcasts it. If an element is named several
-/// times the last value stays. Copies a's data first only if they have another owner. On an error
-/// nothing is changed.
+/// a[items] = value, in which integers, as in MLX, only drop their axis: a[0, :, indices] has the
+/// axes of the slice and of the indices in this order. Casts value to a's dtype and broadcasts it.
+/// If an element is named several times the last value stays. Copies a's data first only if they
+/// have another owner. On an error nothing is changed.
 void set_item(array& a, std::span<const IndexItem> items, const array& value);
 
 /// The elements at `indices` along an axis, or of the flattened array. The indices' axes stand

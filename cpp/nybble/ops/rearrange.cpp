@@ -22,8 +22,8 @@ int64_t floor_mod(int64_t value, int64_t modulus) {
 array roll_axis(const array& a, int64_t shift, size_t axis) {
   const int64_t length = a.shape()[axis];
   if (length == 0) return a.alias();
-  const std::vector<array> parts =
-      split(a, {length - floor_mod(shift, length)}, static_cast<int64_t>(axis));
+  const std::vector<int64_t> cut = {length - floor_mod(shift, length)};
+  const std::vector<array> parts = split(a, cut, static_cast<int64_t>(axis));
   return concatenate(std::vector<array>{parts[1], parts[0]}, static_cast<int64_t>(axis));
 }
 

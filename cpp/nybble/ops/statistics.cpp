@@ -65,8 +65,9 @@ array median(const array& x, const Axes& axes, bool keepdims) {
 }
 
 array count_nonzero(const array& x, const Axes& axes, bool keepdims) {
-  return apply_op({"count_nonzero", {&x}, {{"axis", axes.value_or(Dims{})}}},
-                  [&] { return sum(astype(x, Dtype::kBool), axes, keepdims); });
+  return apply_op({"count_nonzero", {&x}, {{"axis", axes.value_or(Dims{})}}}, [&] {
+    return astype(sum(astype(x, Dtype::kBool), axes, keepdims), Dtype::kInt32);
+  });
 }
 
 std::pair<array, array> minmax(const array& x, const Axes& axes, bool keepdims) {
