@@ -146,6 +146,9 @@ class FewRows {
                                     .scores = scores(g) + j * rows.queries});
     });
     float* bias = scratch + groups_ * kSdpaFewQueries * chunk_ + kSdpaSlack;
+    // While weights are computed, memory would rest.
+    kernels_.fetch(v + static_cast<ptrdiff_t>(first) * work_.v.row_stride, work_.v.row_stride, keys,
+                   work_.v_depth);
     for (size_t g = 0; g < groups_; ++g) {
       weigh(group(g), {b, kv_head, 0, 0, first, keys}, scores(g), bias, result);
     }
