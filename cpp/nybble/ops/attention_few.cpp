@@ -29,8 +29,8 @@ constexpr size_t kLeastChunkKeys = 128;
 // Keys that all rows use before the next are read: 32 KiB of floats with heads of 128.
 constexpr size_t kRunKeys = 64;
 
-// Time of one element of k or v for one row and on its way from memory, on one thread.
-constexpr double kElementCostNs = 0.05;
+// Time of one element of k or v on one thread, from memory and again for each row.
+constexpr double kElementCostNs = 0.025;
 
 // Time of one element of what a chunk leaves.
 constexpr double kResultCostNs = 0.2;
