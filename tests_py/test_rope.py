@@ -143,6 +143,18 @@ def test_results_do_not_depend_on_the_number_of_threads():
         mx.set_num_threads(before)
 
 
+def test_numbers_that_are_yet_to_be_made_may_be_turned():
+    parameters = {"traditional": False, "base": 1e4, "scale": 1.0, "offset": 0}
+    results = []
+    for _ in range(2):
+        mx.random.seed(3)
+        x = mx.random.normal((2, 4, 500, 64))
+        if results:
+            mx.eval(x)
+        results.append(mx.fast.rope(x, 64, **parameters))
+    assert_same(*results)
+
+
 @pytest.mark.parametrize("shape", [(2, 0, 4, 8), (2, 3, 0, 8), (0, 3, 2, 8)])
 def test_nothing_stays_nothing(shape):
     x = mx.zeros(shape)

@@ -1,5 +1,6 @@
 """The table of cases: what is measured, beside whom, and what it has to reach."""
 
+from .attention import decode_case, prefill_case
 from .calls import call_cases
 from .case import Case
 from .codec import dequantize_case, fit_case, quantize_case
@@ -21,6 +22,7 @@ from .targets import (
 ROW, FEW, MANY = "One row of x", "A few rows", "512 rows"
 CODEC, DENSE, CALLS = "Quantize and dequantize", "Dense products", "Calls and threads"
 ELEMENTS = "Element by element"
+ATTENTION = "Attention"
 
 # The cases that others are compared with.
 ONE = "M=1 4 bits float32"
@@ -98,6 +100,20 @@ def other_layouts() -> list[Case]:
     return [*cases, gather_case(name, MANY, rate_against(PROMPT, 0.7))]
 
 
+def attention() -> list[Case]:
+    cases = []
+    for dtype in ("float32", "float16", "bfloat16"):
+        target = share_of_limit(0.75)
+        cases.append(decode_case(f"decode, 4096 keys, {dtype}", ATTENTION, dtype, target))
+    for dtype in ("float32", "float16"):
+        dense = rate_against(DENSE_FLOAT, 0.85)
+        name = f"prompt of 2048, {dtype}"
+        cases.append(prefill_case(name, ATTENTION, dtype, False, dense))
+        dense = rate_against(DENSE_FLOAT, 0.75)
+        cases.append(prefill_case(f"{name}, causal", ATTENTION, dtype, True, dense))
+    return cases
+
+
 def all_cases() -> list[Case]:
     fast = rate_against(ALONE, 1.9)
     return [
@@ -112,6 +128,7 @@ def all_cases() -> list[Case]:
         dense_case("dense bfloat16", DENSE, "bfloat16", [], time_against(DENSE_FLOAT, 1.0)),
         dense_case("dense float16", DENSE, "float16", [], time_against(DENSE_FLOAT, 1.0)),
         *elementwise_cases(ELEMENTS),
+        *attention(),
         case(ALONE, CALLS, Product(512, threads=1)),
         case("M=512 4 bits float32, 2 threads", CALLS, Product(512, threads=2), [], fast),
         *call_cases(CALLS),

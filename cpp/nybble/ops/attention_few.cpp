@@ -29,8 +29,8 @@ constexpr size_t kLeastChunkKeys = 128;
 // Keys that all rows use before the next are read: 32 KiB of floats with heads of 128.
 constexpr size_t kRunKeys = 64;
 
-// Time of one element of k or v for one row and on its way from memory, on one thread.
-constexpr double kElementCostNs = 0.05;
+// Time of one element of k or v on one thread, from memory and again for each row.
+constexpr double kElementCostNs = 0.025;
 
 // Time of one element of what a chunk leaves.
 constexpr double kResultCostNs = 0.2;
@@ -146,6 +146,9 @@ class FewRows {
                                     .scores = scores(g) + j * rows.queries});
     });
     float* bias = scratch + groups_ * kSdpaFewQueries * chunk_ + kSdpaSlack;
+    // While weights are computed, memory would rest.
+    kernels_.fetch(v + static_cast<ptrdiff_t>(first) * work_.v.row_stride, work_.v.row_stride, keys,
+                   work_.v_depth);
     for (size_t g = 0; g < groups_; ++g) {
       weigh(group(g), {b, kv_head, 0, 0, first, keys}, scores(g), bias, result);
     }

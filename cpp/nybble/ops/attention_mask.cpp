@@ -1,6 +1,7 @@
 // Masks of attention: what a block of them hides, and their values in the order of scores.
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "nybble/kernels/dense/dense.h"
@@ -99,16 +100,18 @@ void fill_bias(const AttentionWork<W>& work, const AttentionBlock& block, size_t
                Arithmetic<W>* bias) {
   using T = Arithmetic<W>;
   constexpr T kMasked = std::numeric_limits<T>::lowest();
+  constexpr std::array<T, 2> kByFlag{kMasked, T(0)};  // a branch would be guessed wrong
   const ptrdiff_t stride = work.mask.key_stride;
   const bool packed =
       work.mask.data != nullptr && !work.flags && pack_bias(work, block, lanes, bias);
-  if (!packed) std::fill(bias, bias + block.keys * lanes, T(0));
+  if (!packed && (!work.flags || block.rows < lanes))
+    std::fill(bias, bias + block.keys * lanes, T(0));
   for (size_t i = 0; i < block.rows; ++i) {
     T* to = bias + i;
     if (work.flags) {
       const bool* flags = mask_row<W, bool>(work, block, block.row + i);
       for (size_t j = 0; j < block.keys; ++j) {
-        to[j * lanes] = flags[static_cast<ptrdiff_t>(j) * stride] ? T(0) : kMasked;
+        to[j * lanes] = kByFlag[flags[static_cast<ptrdiff_t>(j) * stride] ? 1 : 0];
       }
     } else if (work.mask.data != nullptr && !packed) {
       const W* values = mask_row<W, W>(work, block, block.row + i);

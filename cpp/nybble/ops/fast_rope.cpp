@@ -101,6 +101,7 @@ class RopeOf {
 
   RopeOf(const array& x, const Rope& rope, const std::vector<float>& firsts)
       : x_(x),
+        data_(x.data<W>()),  // made now: never in a parallel region
         rope_(rope),
         positions_(x.shape(-2)),
         tables_(static_cast<int64_t>(firsts.size())),
@@ -160,7 +161,7 @@ class RopeOf {
   void turn_rows(int64_t head, int64_t table, int64_t first, W* to) const {
     const auto kernel = rope_.traditional ? kernels_.pairs : kernels_.halves;
     const int64_t stride = x_.strides()[x_.ndim() - 2];
-    const W* from = x_.data<W>() + head;
+    const W* from = data_ + head;
     for (int64_t t = first; t < std::min(first + kBlockPositions, positions_); ++t) {
       kernel({.x = from + t * stride,
               .out = to + t * x_.shape(-1),
@@ -173,6 +174,7 @@ class RopeOf {
   T* line(int64_t i) const { return static_cast<T*>(table_->data()) + i * line_; }
 
   const array& x_;
+  const W* data_;
   const Rope& rope_;
   const kernels::RopeKernels<W>& kernels_ = kernels::rope_kernels<W>();
   int64_t positions_;

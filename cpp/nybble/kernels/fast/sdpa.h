@@ -68,6 +68,8 @@ struct SdpaFewKernels {
   void (*scores[3])(const SdpaScores<W>& task);  // of 1, 2 or 4 queries
   void (*weights)(const SdpaWeights& task);
   void (*values[3])(const SdpaValues<W>& task);
+  /// Asks for the first of so many rows, which will be read soon.
+  void (*fetch)(const W* rows, ptrdiff_t stride, size_t count, size_t columns);
 };
 
 /// The kernels of the instruction set in use; W is float, float16 or bfloat16.

@@ -30,7 +30,7 @@ inline constexpr size_t kValueKeys = 16;
 
 // Hardware prefetching begins anew in every page, and rows of a cache may be far apart: rows are
 // asked for so many keys before they are needed.
-inline constexpr size_t kKeysAhead = 16;
+inline constexpr size_t kKeysAhead = 32;
 
 /// sums[j * kQueries + i] += what the elements of q and k from `at` on, less than a vector, add.
 template <size_t kQueries, class W>
@@ -241,12 +241,23 @@ void values(const SdpaValues<W>& task) {
   }
 }
 
+/// No more than what may be on its way at once, or the caller waits.
+inline constexpr size_t kFetchedRows = 16;
+
+template <class W>
+void fetch(const W* rows, ptrdiff_t stride, size_t count, size_t columns) {
+  for (size_t row = 0; row < HWY_MIN(count, kFetchedRows); ++row, rows += stride) {
+    for (size_t i = 0; i < columns; i += 64 / sizeof(W)) hwy::Prefetch(rows + i);
+  }
+}
+
 template <class W>
 const SdpaFewKernels<W>* sdpa_few_table() {
   static constexpr SdpaFewKernels<W> kernels{
       .scores = {&scores<1, W>, &scores<2, W>, &scores<4, W>},
       .weights = &weights,
       .values = {&values<1, W>, &values<2, W>, &values<4, W>},
+      .fetch = &fetch<W>,
   };
   return &kernels;
 }
