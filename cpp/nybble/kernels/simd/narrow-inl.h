@@ -32,10 +32,10 @@ HWY_INLINE void store_narrow(D, hn::Vec<D> value, bfloat16* to) {
   const hn::RebindToSigned<D> di32;
   const auto bits = hn::BitCast(d32, value);
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d32, 1u));
-  const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7fffu)));
-  const auto quiet_nan = hn::Or(bits, hn::Set(d32, 0x400000u));
+  const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(d32, 0x7fffu))));
+  const auto quiet_nan = hn::Or(hn::ShiftRight<16>(bits), hn::Set(d32, 0x40u));
   const auto is_number = hn::RebindMask(d32, hn::Eq(value, value));
-  const auto result = hn::ShiftRight<16>(hn::IfThenElse(is_number, rounded, quiet_nan));
+  const auto result = hn::IfThenElse(is_number, rounded, quiet_nan);
   hn::StoreU(hn::DemoteTo(d16, hn::BitCast(di32, result)), d16, reinterpret_cast<uint16_t*>(to));
 }
 
