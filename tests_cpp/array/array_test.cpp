@@ -170,8 +170,8 @@ void expect_transposed_copy(int64_t batch, int64_t lines, int64_t rows) {
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t l = 0; l < to_line; ++l) {
         const T got = to[static_cast<size_t>((b * rows + r) * to_line + l)];
-        const T expected = l < lines ? from[static_cast<size_t>((b * lines + l) * from_line + r)]
-                                     : untouched;
+        const T expected =
+            l < lines ? from[static_cast<size_t>((b * lines + l) * from_line + r)] : untouched;
         ASSERT_EQ(got, expected) << b << ' ' << r << ' ' << l;
       }
     }

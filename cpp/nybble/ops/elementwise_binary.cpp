@@ -86,9 +86,7 @@ array subtract(const array& a, const array& b) {
 array multiply(const array& a, const array& b) {
   return arithmetic({"multiply", kernels::multiply}, a, b);
 }
-array divide(const array& a, const array& b) {
-  return floating({"divide", kernels::divide, kDivisionCostNs}, a, b);
-}
+array divide(const array& a, const array& b) { return floating({"divide", kernels::divide}, a, b); }
 array floor_divide(const array& a, const array& b) {
   return arithmetic({"floor_divide", kernels::floor_divide, kDivisionCostNs}, a, b);
 }

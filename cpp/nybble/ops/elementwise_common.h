@@ -14,8 +14,9 @@ namespace nybble {
 /// Time of one element on one thread, by order of magnitude: it decides how many threads share a
 /// call.
 inline constexpr double kSimpleCostNs = 0.5;    // memory is the limit
-inline constexpr double kDivisionCostNs = 2.0;  // divisions, remainders, square roots
-inline constexpr double kLibraryCostNs = 10.0;  // exp, sin, pow
+inline constexpr double kFunctionCostNs = 1.0;  // functions in vector code: 0.4 to 1.3
+inline constexpr double kDivisionCostNs = 2.0;  // of integers, with floor
+inline constexpr double kLibraryCostNs = 10.0;  // the C library's functions, one by one
 
 /// x; a dense copy of it if it is large and transposed: a copy in tiles and a pass over it take a
 /// third of the time of a pass that reads a line of memory for each element.

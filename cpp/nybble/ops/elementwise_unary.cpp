@@ -39,6 +39,12 @@ array floating(std::string_view op, const array& x, Selector select,
   });
 }
 
+/// The same for functions that are vector code, except for double and complex numbers.
+array function(std::string_view op, const array& x, Selector select) {
+  const bool vectors = x.dtype() != Dtype::kFloat64 && !is_complex(x.dtype());
+  return floating(op, x, select, vectors ? kFunctionCostNs : kLibraryCostNs);
+}
+
 array constant(const Shape& shape, bool value) {
   return array::scalar(value, Dtype::kBool).view(shape, Dims::filled(shape.size(), 0));
 }
@@ -138,37 +144,37 @@ array isneginf(const array& x) {
   return signed_infinity("isneginf", x, kernels::isneginf, -std::numeric_limits<float>::infinity());
 }
 
-array exp(const array& x) { return floating("exp", x, kernels::exp); }
-array expm1(const array& x) { return floating("expm1", x, kernels::expm1); }
-array log(const array& x) { return floating("log", x, kernels::log); }
-array log2(const array& x) { return floating("log2", x, kernels::log2); }
-array log10(const array& x) { return floating("log10", x, kernels::log10); }
-array log1p(const array& x) { return floating("log1p", x, kernels::log1p); }
-array sin(const array& x) { return floating("sin", x, kernels::sin); }
-array cos(const array& x) { return floating("cos", x, kernels::cos); }
+array exp(const array& x) { return function("exp", x, kernels::exp); }
+array expm1(const array& x) { return function("expm1", x, kernels::expm1); }
+array log(const array& x) { return function("log", x, kernels::log); }
+array log2(const array& x) { return function("log2", x, kernels::log2); }
+array log10(const array& x) { return function("log10", x, kernels::log10); }
+array log1p(const array& x) { return function("log1p", x, kernels::log1p); }
+array sin(const array& x) { return function("sin", x, kernels::sin); }
+array cos(const array& x) { return function("cos", x, kernels::cos); }
 array tan(const array& x) { return floating("tan", x, kernels::tan); }
 array arcsin(const array& x) { return floating("arcsin", x, kernels::arcsin); }
 array arccos(const array& x) { return floating("arccos", x, kernels::arccos); }
 array arctan(const array& x) { return floating("arctan", x, kernels::arctan); }
 array sinh(const array& x) { return floating("sinh", x, kernels::sinh); }
 array cosh(const array& x) { return floating("cosh", x, kernels::cosh); }
-array tanh(const array& x) { return floating("tanh", x, kernels::tanh); }
+array tanh(const array& x) { return function("tanh", x, kernels::tanh); }
 array arcsinh(const array& x) { return floating("arcsinh", x, kernels::arcsinh); }
 array arccosh(const array& x) { return floating("arccosh", x, kernels::arccosh); }
 array arctanh(const array& x) { return floating("arctanh", x, kernels::arctanh); }
-array sqrt(const array& x) { return floating("sqrt", x, kernels::sqrt, kDivisionCostNs); }
-array rsqrt(const array& x) { return floating("rsqrt", x, kernels::rsqrt, kDivisionCostNs); }
+array sqrt(const array& x) { return floating("sqrt", x, kernels::sqrt, kSimpleCostNs); }
+array rsqrt(const array& x) { return floating("rsqrt", x, kernels::rsqrt, kSimpleCostNs); }
 array reciprocal(const array& x) {
-  return floating("reciprocal", x, kernels::reciprocal, kDivisionCostNs);
+  return floating("reciprocal", x, kernels::reciprocal, kSimpleCostNs);
 }
-array sigmoid(const array& x) { return floating("sigmoid", x, kernels::sigmoid); }
-array silu(const array& x) { return floating("silu", x, kernels::silu); }
-array gelu(const array& x) { return floating("gelu", x, kernels::gelu); }
-array gelu_tanh(const array& x) { return floating("gelu_approx", x, kernels::gelu_tanh); }
+array sigmoid(const array& x) { return function("sigmoid", x, kernels::sigmoid); }
+array silu(const array& x) { return function("silu", x, kernels::silu); }
+array gelu(const array& x) { return function("gelu", x, kernels::gelu); }
+array gelu_tanh(const array& x) { return function("gelu_approx", x, kernels::gelu_tanh); }
 array gelu_sigmoid(const array& x) {
-  return floating("gelu_fast_approx", x, kernels::gelu_sigmoid);
+  return function("gelu_fast_approx", x, kernels::gelu_sigmoid);
 }
-array erf(const array& x) { return floating("erf", x, kernels::erf); }
+array erf(const array& x) { return function("erf", x, kernels::erf); }
 array erfinv(const array& x) { return floating("erfinv", x, kernels::erfinv, 3 * kLibraryCostNs); }
 array degrees(const array& x) { return floating("degrees", x, kernels::degrees, kSimpleCostNs); }
 array radians(const array& x) { return floating("radians", x, kernels::radians, kSimpleCostNs); }

@@ -69,7 +69,7 @@ constexpr Function kFunctions[] = {
     {"log10", log10, std::log10, 1.5},
     {"log1p", log1p, std::log1p, 2.0},
     {"sigmoid", sigmoid, [](double x) { return 1.0 / (1.0 + std::exp(-x)); }, 2.4},
-    {"tanh", tanh, std::tanh, 2.2},
+    {"tanh", tanh, std::tanh, 2.3},
     {"erf", erf, std::erf, 1.4},
     {"sin", sin, std::sin, 1.5},
     {"cos", cos, std::cos, 1.5},
@@ -131,10 +131,10 @@ TEST_P(VectorsOnTarget, ActivationsAreExactToAFewRoundings) {
 }
 
 using Selector = UnaryKernel (*)(Dtype);
-constexpr Selector kUnary[] = {exp,   expm1, log,  log2,   log10,     log1p,        sigmoid,
-                               silu,  tanh,  erf,  gelu,   gelu_tanh, gelu_sigmoid, sin,
-                               cos,   square, sqrt, rsqrt, reciprocal, floor,       ceil,
-                               trunc, rint,  absolute, negative, tan};
+constexpr Selector kUnary[] = {exp,   expm1,  log,      log2,     log10,      log1p,        sigmoid,
+                               silu,  tanh,   erf,      gelu,     gelu_tanh,  gelu_sigmoid, sin,
+                               cos,   square, sqrt,     rsqrt,    reciprocal, floor,        ceil,
+                               trunc, rint,   absolute, negative, tan};
 
 template <class T>
 void expect_16_bits_to_round_once(Dtype dtype) {
@@ -236,7 +236,8 @@ void expect_binary_rows(Dtype dtype) {
             return n == 0 ? ptrdiff_t{0} : (n - 1) * std::abs(stride) + 1;
           };
           const Guarded<T> a(std::vector<T>(values.begin(), values.begin() + span(a_stride)));
-          const Guarded<T> b(std::vector<T>(values.begin() + 1, values.begin() + 1 + span(b_stride)));
+          const Guarded<T> b(
+              std::vector<T>(values.begin() + 1, values.begin() + 1 + span(b_stride)));
           const T* first = a_stride < 0 && n > 0 ? a.data() + span(a_stride) - 1 : a.data();
           const Guarded<T> out(static_cast<size_t>(n));
           kernel(first, a_stride, b.data(), b_stride, out.data(), n);

@@ -129,8 +129,12 @@ BinaryKernel select_wrapping(VectorBinary vector, Dtype dtype) {
 }  // namespace
 
 BinaryKernel add(Dtype dtype) { return select_wrapping<Add>(VectorBinary::kAdd, dtype); }
-BinaryKernel subtract(Dtype dtype) { return select_wrapping<Subtract>(VectorBinary::kSubtract, dtype); }
-BinaryKernel multiply(Dtype dtype) { return select_wrapping<Multiply>(VectorBinary::kMultiply, dtype); }
+BinaryKernel subtract(Dtype dtype) {
+  return select_wrapping<Subtract>(VectorBinary::kSubtract, dtype);
+}
+BinaryKernel multiply(Dtype dtype) {
+  return select_wrapping<Multiply>(VectorBinary::kMultiply, dtype);
+}
 BinaryKernel divide(Dtype dtype) { return select_binary<Divide>(VectorBinary::kDivide, dtype); }
 BinaryKernel floor_divide(Dtype dtype) { return select_binary<FloorDivide>(dtype); }
 BinaryKernel remainder(Dtype dtype) { return select_binary<Remainder>(dtype); }

@@ -41,8 +41,7 @@ UnaryKernel convert_dtype(Dtype from, Dtype to);
 inline constexpr int64_t kHalfBlock = 256;
 
 template <class T>
-inline constexpr Dtype kHalfDtype =
-    std::is_same_v<T, float16> ? Dtype::kFloat16 : Dtype::kBfloat16;
+inline constexpr Dtype kHalfDtype = std::is_same_v<T, float16> ? Dtype::kFloat16 : Dtype::kBfloat16;
 
 /// out = f(n floats) for a row of 16-bit floats, n <= kHalfBlock: f writes to floats, which are
 /// rounded, unless the results are of another type.

@@ -193,7 +193,9 @@ UnaryKernel log10(Dtype dtype) { return select_unary<Log10>(VectorUnary::kLog10,
 UnaryKernel log1p(Dtype dtype) { return select_unary<Log1p>(VectorUnary::kLog1p, dtype); }
 UnaryKernel sqrt(Dtype dtype) { return select_unary<Sqrt>(VectorUnary::kSqrt, dtype); }
 UnaryKernel rsqrt(Dtype dtype) { return select_unary<Rsqrt>(VectorUnary::kRsqrt, dtype); }
-UnaryKernel reciprocal(Dtype dtype) { return select_unary<Reciprocal>(VectorUnary::kReciprocal, dtype); }
+UnaryKernel reciprocal(Dtype dtype) {
+  return select_unary<Reciprocal>(VectorUnary::kReciprocal, dtype);
+}
 UnaryKernel sigmoid(Dtype dtype) { return select_unary<Sigmoid>(VectorUnary::kSigmoid, dtype); }
 UnaryKernel erf(Dtype dtype) { return select_unary<Erf>(VectorUnary::kErf, dtype); }
 UnaryKernel silu(Dtype dtype) { return select_unary<Silu>(VectorUnary::kSilu, dtype); }

@@ -43,7 +43,7 @@ UnaryKernel gelu(Dtype dtype);
 UnaryKernel gelu_tanh(Dtype dtype);
 UnaryKernel gelu_sigmoid(Dtype dtype);
 UnaryKernel erf(Dtype dtype);     // floating
-UnaryKernel erfinv(Dtype dtype);   // floating
+UnaryKernel erfinv(Dtype dtype);  // floating
 UnaryKernel degrees(Dtype dtype);
 UnaryKernel radians(Dtype dtype);
 UnaryKernel sin(Dtype dtype);
