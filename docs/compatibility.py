@@ -3,8 +3,8 @@
     python docs/compatibility.py           # writes the page
     python docs/compatibility.py --check   # fails if the page is not what this would write
 
-Names are compared with those of the real MLX, which has to be installed; the tests of MLX that are exempt
-come from tests_py/mlx_exempt.json.
+Names are compared with those of the real MLX, which has to be installed; the tests of MLX that are
+exempt come from tests_py/mlx_exempt.json.
 """
 
 import importlib
@@ -53,9 +53,10 @@ PARTIAL = {
 INTRO = """\
 # What of MLX is there
 
-Written by `python docs/compatibility.py` from the names of nybble and of the real MLX {version} (CPU). A name
-that is supported has MLX's signature, defaults, dtype rules and errors; [mlx.md](mlx.md) lists what differs on
-purpose. Names that MLX has for gradients, function transformations, GPUs and export are absent so far.
+Written by `python docs/compatibility.py` from the names of nybble and of the real MLX
+{version} (CPU). A name that is supported has MLX's signature, defaults, dtype rules and errors;
+[mlx.md](mlx.md) lists what differs on purpose. Names that MLX has for gradients, function
+transformations, GPUs and export are absent so far.
 
 Programs written for MLX run with `python -m nybble.compat program.py`, or after
 `nybble.compat.install()`; see the README.
@@ -67,9 +68,9 @@ Programs written for MLX run with `python -m nybble.compat program.py`, or after
 TESTS = """
 ## MLX's own tests
 
-`./dev test --mlx-tests DIR` runs the Python tests of a checkout of MLX on nybble, unmodified. A test that
-asks for a name that is absent (gradients, `vmap`, export, kernels of GPUs) is counted as out of scope. These
-are exempt:
+`./dev test --mlx-tests DIR` runs the Python tests of a checkout of MLX on nybble, unmodified. A
+test that asks for a name that is absent (gradients, `vmap`, export, kernels of GPUs) is counted as
+out of scope. These are exempt:
 
 | test | why |
 |---|---|

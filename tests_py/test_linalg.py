@@ -295,3 +295,9 @@ def test_what_is_not_finite_is_an_error_or_nan():
     for function in (mx.linalg.eigvalsh, mx.linalg.eigvals):
         assert np.isnan(to_numpy(function(nan))).all()
     assert np.isnan(mx.linalg.det(nan).item())
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0), (0, 2, 2), (2, 0, 0), (2, 0, 3)])
+def test_pinv_of_nothing_has_the_transposed_shape(shape):
+    expected = np.linalg.pinv(np.zeros(shape, np.float32))
+    assert mx.linalg.pinv(mx.zeros(shape)).shape == expected.shape

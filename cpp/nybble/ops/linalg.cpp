@@ -368,6 +368,7 @@ array pinv(const array& a) {
     check_matrices(kOp, a, Numbers::kReal);
     const array source = as_doubles(a);
     array out = doubles(with_last(a, {a.shape(-1), a.shape(-2)}));
+    if (out.size() == 0) return astype(out, a.dtype());
     const double epsilon = a.dtype() == Dtype::kFloat32 ? std::numeric_limits<float>::epsilon()
                                                         : std::numeric_limits<double>::epsilon();
     Failures failures;
