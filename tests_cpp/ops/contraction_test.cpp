@@ -33,7 +33,8 @@ TEST(Contraction, TensordotSumsOverPairsOfAxes) {
 
 TEST(Contraction, ProductsOfAllDtypes) {
   EXPECT_EQ(elements(outer(integers({1, 2}), integers({3, 4}))), (Ints{3, 4, 6, 8}));
-  EXPECT_EQ(elements(vecdot(counted({2, 2}), integers({1, 10}))), (Ints{10, 32}));
+  EXPECT_EQ(elements(vecdot(counted({2, 2}), integers({1, 10}).view({1, 2}, {2, 1}))),
+            (Ints{10, 32}));
   EXPECT_EQ(elements(kron(integers({1, 2}), integers({1, 10}))), (Ints{1, 10, 2, 20}));
   EXPECT_EQ(kron(counted({2, 1}), counted({3})).shape(), (Shape{2, 3}));
   EXPECT_EQ(elements<float>(inner(floats({3}), floats({3}))), (Floats{5}));
