@@ -54,7 +54,8 @@ def other_width(core: Any, dtype: Any) -> Any:
     return core.float16 if dtype == core.float32 else core.float32
 
 
-# MLX is 3.4 steps off in exp. The values are at least -4, where 1 + erf, of which some libraries take the difference, is 2^-14.
+# MLX is 3.4 steps off in exp. The values are at least -4, where 1 + erf, of which some libraries
+# take the difference, is 2^-14.
 OPERATIONS = {
     "add": Operation(lambda mx, nn, a, b, c: a + b, lambda a, b, c: a + b, reads=2),
     "add a number": Operation(lambda mx, nn, a, b, c: a + 2.0, lambda a, b, c: a + 2),
