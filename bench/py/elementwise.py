@@ -54,11 +54,12 @@ def other_width(core: Any, dtype: Any) -> Any:
     return core.float16 if dtype == core.float32 else core.float32
 
 
-# The values are at least -4, where 1 + erf, of which some libraries take the difference, is 2^-14.
+# MLX is 3.4 steps off in exp. The values are at least -4, where 1 + erf, of which some libraries
+# take the difference, is 2^-14.
 OPERATIONS = {
     "add": Operation(lambda mx, nn, a, b, c: a + b, lambda a, b, c: a + b, reads=2),
     "add a number": Operation(lambda mx, nn, a, b, c: a + 2.0, lambda a, b, c: a + 2),
-    "exp": Operation(lambda mx, nn, a, b, c: mx.exp(a), lambda a, b, c: np.exp(a), steps=2),
+    "exp": Operation(lambda mx, nn, a, b, c: mx.exp(a), lambda a, b, c: np.exp(a), steps=4),
     "tanh": Operation(lambda mx, nn, a, b, c: mx.tanh(a), lambda a, b, c: np.tanh(a), steps=5),
     "silu": Operation(lambda mx, nn, a, b, c: nn.silu(a), lambda a, b, c: silu(a), steps=8),
     "gelu": Operation(lambda mx, nn, a, b, c: nn.gelu(a), lambda a, b, c: gelu(a), steps=2**15),
@@ -124,6 +125,8 @@ def make_elementwise(operation: Operation, dtype: str, plan: Plan) -> Contestant
             a[rows].astype(np.float64), b[rows].astype(np.float64), condition[rows]
         )
         allowed = (operation.steps * ROUNDING["float32"] + unit) * np.abs(exact)
+        if unit == ROUNDING["float16"]:
+            allowed += 2.0**-25  # half a step of its subnormal numbers
         error = np.abs(to_float64(result)[rows] - exact)
         return float((error / np.maximum(allowed, np.finfo(np.float64).tiny)).max())
 

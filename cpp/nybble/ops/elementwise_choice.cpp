@@ -7,7 +7,8 @@ namespace {
 
 /// Writes x, converted, to dense memory.
 void convert_into(const array& operand, Dtype dtype, void* to) {
-  const array x = in_row_order(operand);
+  std::optional<array> copy;
+  const array& x = in_row_order(operand, copy);
   const kernels::UnaryKernel kernel = kernels::convert_dtype(x.dtype(), dtype);
   const Strides dense = dense_strides(x.shape());
   const StridedWalk walk(x.shape(), {&x.strides(), &dense});

@@ -26,7 +26,9 @@ bool is_transposed(const array& x) {
 
 }  // namespace
 
-array in_row_order(const array& x) { return is_transposed(x) ? x.copy() : x; }
+const array& in_row_order(const array& x, std::optional<array>& copy) {
+  return is_transposed(x) ? copy.emplace(x.copy()) : x;
+}
 
 array run_unary(const array& operand, Dtype result, kernels::UnaryKernel kernel,
                 double cost_ns_each) {
@@ -36,7 +38,8 @@ array run_unary(const array& operand, Dtype result, kernels::UnaryKernel kernel,
     kernel(from, 1, out.mutable_data(), operand.size());
     return out;
   }
-  const array x = in_row_order(operand);
+  std::optional<array> copy;
+  const array& x = in_row_order(operand, copy);
   const StridedWalk walk(x.shape(), {&x.strides(), &out.strides()});
   const void* from = x.data();
   void* to = out.mutable_data();
@@ -58,8 +61,10 @@ array run_binary(std::string_view op, const array& left, const array& right, Dty
     return out;
   }
   const Shape shape = broadcast(op, left.shape(), right.shape());
-  const array a = in_row_order(left);
-  const array b = in_row_order(right);
+  std::optional<array> left_copy;
+  std::optional<array> right_copy;
+  const array& a = in_row_order(left, left_copy);
+  const array& b = in_row_order(right, right_copy);
   array out(shape, result);
   const Strides a_strides = broadcast_strides(op, a.shape(), a.strides(), shape);
   const Strides b_strides = broadcast_strides(op, b.shape(), b.strides(), shape);

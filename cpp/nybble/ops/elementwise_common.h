@@ -2,6 +2,7 @@
 
 // What the elementwise operations share: running a kernel over whole arrays.
 
+#include <optional>
 #include <string_view>
 
 #include "nybble/kernels/elementwise/loops.h"
@@ -18,9 +19,10 @@ inline constexpr double kFunctionCostNs = 1.0;  // functions in vector code: 0.4
 inline constexpr double kDivisionCostNs = 2.0;  // of integers, with floor
 inline constexpr double kLibraryCostNs = 10.0;  // the C library's functions, one by one
 
-/// x; a dense copy of it if it is large and transposed: a copy in tiles and a pass over it take a
-/// third of the time of a pass that reads a line of memory for each element.
-array in_row_order(const array& x);
+/// x; or, if it is large and transposed, the dense copy of it that is put into `copy`: copying in
+/// tiles and a pass over the result are faster than a pass that reads a line of memory for each
+/// element.
+const array& in_row_order(const array& x, std::optional<array>& copy);
 
 /// The kernel over all elements of x, into a dense array.
 array run_unary(const array& operand, Dtype result, kernels::UnaryKernel kernel,
