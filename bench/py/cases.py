@@ -6,6 +6,7 @@ from .dense import dense_case, gather_case, overhead_case
 from .libraries import MLX, MLX_FLOAT32, NUMPY, ORT_FLOAT, ORT_INT8
 from .matrices import FP_MODES, Format
 from .product import Product, case
+from .reductions import reduction_cases
 from .targets import (
     Target,
     faster_than,
@@ -112,4 +113,5 @@ def all_cases() -> list[Case]:
         case(ALONE, CALLS, Product(512, threads=1)),
         case("M=512 4 bits float32, 2 threads", CALLS, Product(512, threads=2), [], fast),
         overhead_case("quantized_matmul of 32 x 64", CALLS, seconds(2e-6)),
+        *reduction_cases(),
     ]
