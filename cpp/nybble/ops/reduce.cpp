@@ -53,13 +53,12 @@ class Reduction {
     const bool across = kept_.row_elements() >= 4 && kept_stride < folded_stride;
     const bool short_rows =
         folded_.row_elements() < 16 && kept_.row_elements() > folded_.row_elements();
-    columns_ = across || short_rows ? kBlockColumns : 1;
+    columns_ = across || short_rows ? std::min(kBlockColumns, kept_.row_elements()) : 1;
     blocks_per_row_ = (kept_.row_elements() + columns_ - 1) / columns_;
     blocks_ = kept_.rows() * blocks_per_row_;
-    const int64_t width = std::clamp<int64_t>(kept_.row_elements(), 1, columns_);
     const int64_t parts_wanted = kTasksEnough / std::max<int64_t>(blocks_, 1);
     part_ = parts_wanted > 1 ? std::max({(count_ + parts_wanted - 1) / parts_wanted,
-                                         kPartElements / width, int64_t{1}})
+                                         kPartElements / columns_, int64_t{1}})
                              : count_;
     parts_ = count_ <= part_ ? 1 : (count_ + part_ - 1) / part_;
   }

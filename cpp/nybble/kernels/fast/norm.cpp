@@ -135,8 +135,9 @@ HWY_INLINE void write_vector(const NormRow& row, int64_t i, const Normalize& nor
   store_result(d, y, static_cast<T*>(row.out) + i);
 }
 
+/// Takes copies: of references, compilers would load everything again after each store.
 template <class T, class Normalize>
-void write_row(const NormRow& row, const Normalize& normalize) {
+void write_row(NormRow row, Normalize normalize) {
   constexpr size_t kLanes = hn::MaxLanes(typename Normalize::D());
   const auto lanes = static_cast<int64_t>(hn::Lanes(typename Normalize::D()));
   if (row.n >= lanes) {
