@@ -8,6 +8,7 @@
 #define HWY_TARGET_INCLUDE "nybble/kernels/fast/softmax.cpp"
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
+#include "nybble/kernels/simd/doubles-inl.h"
 #include "nybble/kernels/simd/results-inl.h"
 #include "nybble/kernels/simd/softexp-inl.h"
 #include "nybble/kernels/simd/widen-inl.h"
@@ -28,7 +29,7 @@ constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 /// Exponentials of longer lines of 16-bit floats are computed twice, as nothing holds them: 64 KiB.
 constexpr int64_t kMaxHeld = 16384;
 
-/// The sums of so many exponentials are floats, in two vectors.
+/// So many exponentials are added up while they are in the first-level cache; a multiple of lanes.
 constexpr int64_t kSumBlock = 1024;
 
 using Floats = hn::ScalableTag<float>;
@@ -71,7 +72,7 @@ float maximum(const T* x, int64_t n) {
   return hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(best0, best1), hn::Max(best2, best3))));
 }
 
-/// to[i] = 2^64 exp(x[i] - m), unless `to` is nullptr; returns their sum.
+/// to[i] = 2^64 exp(x[i] - m); returns their sum, added up in double.
 template <class T>
 double exponentials(const T* x, int64_t n, float m, float* to) {
   const Floats d;
@@ -81,30 +82,24 @@ double exponentials(const T* x, int64_t n, float m, float* to) {
   int64_t i = 0;
   for (int64_t block = 0; block < n; block += kSumBlock) {
     const int64_t end = std::min(block + kSumBlock, n);
-    auto sum0 = hn::Zero(d);
-    auto sum1 = sum0;
-    for (; i + 2 * lanes <= end; i += 2 * lanes) {
-      const auto e0 = softexp(d, hn::Sub(load_wide(d, x + i), center));
-      const auto e1 = softexp(d, hn::Sub(load_wide(d, x + i + lanes), center));
-      sum0 = hn::Add(sum0, e0);
-      sum1 = hn::Add(sum1, e1);
-      if (to == nullptr) continue;
-      hn::StoreU(e0, d, to + i);
-      hn::StoreU(e1, d, to + i + lanes);
+    for (; i + lanes <= end; i += lanes) {
+      hn::StoreU(softexp(d, hn::Sub(load_wide(d, x + i), center)), d, to + i);
     }
-    for (; i < end; i += lanes) {
-      const bool whole = i + lanes <= end;
-      const auto v = whole ? load_wide(d, x + i) : load_some(x + i, end - i);
-      const auto e = softexp(d, hn::Sub(v, center));
-      sum0 = hn::Add(sum0, e);
-      if (to == nullptr) continue;
-      if (whole) {
-        hn::StoreU(e, d, to + i);
-      } else {
-        store_some(e, to + i, end - i);
-      }
+    if (i < end) {
+      store_some(softexp(d, hn::Sub(load_some(x + i, end - i), center)), to + i, end - i);
+      i = end;
     }
-    total += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1))));
+    total += sum_in_doubles(to + block, end - block);
+  }
+  return total;
+}
+
+template <class T>
+double sum_of_exponentials(const T* x, int64_t n, float m) {
+  HWY_ALIGN float values[kSumBlock];
+  double total = 0.0;
+  for (int64_t i = 0; i < n; i += kSumBlock) {
+    total += exponentials(x + i, std::min(kSumBlock, n - i), m, values);
   }
   return total;
 }
@@ -146,7 +141,7 @@ void softmax_row(const void* x_data, void* out_data, int64_t n) {
     const double sum = exponentials(x, n, m, values);
     write_scaled(values, n, static_cast<float>(1.0 / sum), out);
   } else {
-    const double sum = exponentials(x, n, m, nullptr);
+    const double sum = sum_of_exponentials(x, n, m);
     write_exponentials(x, n, m, static_cast<float>(1.0 / sum), out);
   }
 }
