@@ -9,6 +9,7 @@ from .elementwise import elementwise_cases
 from .libraries import MLX, MLX_FLOAT32, NUMPY, ORT_FLOAT, ORT_INT8
 from .matrices import FP_MODES, Format
 from .product import Product, case
+from .reductions import reduction_cases
 from .targets import (
     Target,
     faster_than,
@@ -132,4 +133,5 @@ def all_cases() -> list[Case]:
         case(ALONE, CALLS, Product(512, threads=1)),
         case("M=512 4 bits float32, 2 threads", CALLS, Product(512, threads=2), [], fast),
         *call_cases(CALLS),
+        *reduction_cases(),
     ]

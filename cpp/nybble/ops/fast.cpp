@@ -9,7 +9,7 @@ namespace nybble::fast {
 namespace {
 
 /// Time of one element on one thread.
-constexpr double kNormCostNs = 2.0;
+constexpr double kNormCostNs = 1.0;
 
 using Selector = kernels::NormKernel (*)(Dtype);
 

@@ -17,18 +17,19 @@ namespace {
 using kernels::ReduceKernel;
 
 /// Time of one element on one thread.
-constexpr double kFoldCostNs = 0.7;
+constexpr double kFoldCostNs = 0.4;
 
-/// Accumulators of as many neighbouring results as are folded together: 8 KiB at most.
-constexpr int64_t kBlockColumns = 256;
+/// As many neighbouring results are folded together: wide, as memory is read a row of them at a
+/// time.
+constexpr int64_t kBlockColumns = kernels::kMaxColumns;
 
-/// A result of more elements than this is made of partial results over so many each, so that a long
-/// sum has work for all threads. Results must not depend on the number of threads: only shapes
-/// decide.
+/// Results of more elements than this are made of partial results over so many each or more, so
+/// that a long sum has work for all threads. Results must not depend on the number of threads: only
+/// shapes decide.
 constexpr int64_t kPartElements = 1 << 16;
 
-/// With this many blocks of results there is work enough without parts.
-constexpr int64_t kBlocksEnough = 64;
+/// With this many blocks of results, or parts of them, there is work enough.
+constexpr int64_t kTasksEnough = 64;
 
 /// One reduction: results are cut into blocks, what is folded into parts.
 class Reduction {
@@ -52,11 +53,13 @@ class Reduction {
     const bool across = kept_.row_elements() >= 4 && kept_stride < folded_stride;
     const bool short_rows =
         folded_.row_elements() < 16 && kept_.row_elements() > folded_.row_elements();
-    columns_ = across || short_rows ? kBlockColumns : 1;
+    columns_ = across || short_rows ? std::min(kBlockColumns, kept_.row_elements()) : 1;
     blocks_per_row_ = (kept_.row_elements() + columns_ - 1) / columns_;
     blocks_ = kept_.rows() * blocks_per_row_;
-    const int64_t width = std::clamp<int64_t>(kept_.row_elements(), 1, columns_);
-    part_ = blocks_ < kBlocksEnough ? std::max<int64_t>(kPartElements / width, 1) : count_;
+    const int64_t parts_wanted = kTasksEnough / std::max<int64_t>(blocks_, 1);
+    part_ = parts_wanted > 1 ? std::max({(count_ + parts_wanted - 1) / parts_wanted,
+                                         kPartElements / columns_, int64_t{1}})
+                             : count_;
     parts_ = count_ <= part_ ? 1 : (count_ + part_ - 1) / part_;
   }
 
@@ -127,11 +130,7 @@ class Reduction {
         kernel_.row({x, stride, n, position}, accumulators);
         return;
       }
-      for (int64_t i = 0; i < n; ++i) {
-        kernel_.columns(
-            {advance(x, i * stride, itemsize_), kept_.row_stride(0), block.columns, position + i},
-            accumulators);
-      }
+      kernel_.columns({x, kept_.row_stride(0), block.columns, position, n, stride}, accumulators);
     });
   }
 

@@ -1,5 +1,7 @@
 #include "nybble/kernels/fast/softmax.h"
 
+#include <algorithm>
+
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/op.h"
 #include "nybble/ops/reduce.h"
@@ -9,32 +11,69 @@
 namespace nybble {
 namespace {
 
-/// Time of one element on one thread: two exponentials.
-constexpr double kSoftmaxCostNs = 8.0;
+/// Time of one element on one thread.
+constexpr double kSoftmaxCostNs = 1.0;
 
-/// Softmax along one axis.
-array softmax_axis(const array& x, size_t axis) {
-  array out(x.shape(), x.dtype());
-  if (x.size() == 0) return out;
+/// Lines that lie side by side are taken so many at a time: as many as the second-level cache holds
+/// of them, as they are read three times, but whole pieces of memory.
+int64_t lines_together(int64_t length) {
+  constexpr int64_t kCachedElements = 1 << 16;
+  return std::clamp<int64_t>(kCachedElements / length, 32, kernels::kMaxSoftmaxLines);
+}
+
+/// Lines whose elements are neighbours, in x as in the result.
+void softmax_rows(const kernels::SoftmaxKernel& kernel, const array& x, size_t axis, array& out) {
   Shape others = x.shape();
   Strides x_strides = x.strides();
   Strides out_strides = out.strides();
   for (Dims* dims : {&others, &x_strides, &out_strides}) dims->erase(axis);
   const StridedWalk walk(others, {&x_strides, &out_strides});
-  const kernels::SoftmaxKernel kernel = kernels::softmax(x.dtype());
   const void* from = x.data();
   void* to = out.mutable_data();
   const int64_t length = x.shape()[axis];
   const size_t itemsize = x.itemsize();
-  for_row_pieces(
-      walk, kSoftmaxCostNs * static_cast<double>(length),
-      [&](const StridedWalk::Offsets& at, int64_t lines) {
-        for (int64_t i = 0; i < lines; ++i) {
-          kernel({advance(from, at[0] + i * walk.row_stride(0), itemsize), x.strides()[axis],
-                  advance(to, at[1] + i * walk.row_stride(1), itemsize), out.strides()[axis],
-                  length});
-        }
-      });
+  for_row_pieces(walk, kSoftmaxCostNs * static_cast<double>(length),
+                 [&](const StridedWalk::Offsets& at, int64_t lines) {
+                   for (int64_t i = 0; i < lines; ++i) {
+                     kernel.row(advance(from, at[0] + i * walk.row_stride(0), itemsize),
+                                advance(to, at[1] + i * walk.row_stride(1), itemsize), length);
+                   }
+                 });
+}
+
+/// Lines of dense x whose neighbours are other lines.
+void softmax_columns(const kernels::SoftmaxKernel& kernel, const array& x, size_t axis,
+                     array& out) {
+  const void* from = x.data();
+  void* to = out.mutable_data();
+  const int64_t length = x.shape()[axis];
+  const int64_t inner = out.strides()[axis];
+  const int64_t outer = x.size() / (length * inner);
+  const size_t itemsize = x.itemsize();
+  const int64_t together = lines_together(length);
+  const int64_t blocks = (inner + together - 1) / together;
+  const double cost = kSoftmaxCostNs * static_cast<double>(length * std::min(inner, together));
+  parallel_ranges(outer * blocks, cost, [&](int64_t first, int64_t last) {
+    for (int64_t block = first; block < last; ++block) {
+      const int64_t line = block % blocks * together;
+      const int64_t at = block / blocks * length * inner + line;
+      kernel.columns({advance(from, at, itemsize), inner, advance(to, at, itemsize), inner, length,
+                      std::min(together, inner - line)});
+    }
+  });
+}
+
+/// Softmax along one axis.
+array softmax_axis(const array& x, size_t axis) {
+  array out(x.shape(), x.dtype());
+  if (x.size() == 0) return out;
+  const kernels::SoftmaxKernel kernel = kernels::softmax(x.dtype());
+  const bool single = x.shape()[axis] == 1;
+  if (out.strides()[axis] == 1 || single) {
+    softmax_rows(kernel, x.strides()[axis] == 1 || single ? x.alias() : x.copy(), axis, out);
+  } else {
+    softmax_columns(kernel, x.contiguous(), axis, out);
+  }
   return out;
 }
 

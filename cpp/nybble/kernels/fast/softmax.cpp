@@ -4,76 +4,232 @@
 #include <cmath>
 #include <limits>
 
-#include "nybble/kernels/elementwise/math.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nybble/kernels/fast/softmax.cpp"
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "hwy/highway.h"
+#include "nybble/kernels/simd/doubles-inl.h"
+#include "nybble/kernels/simd/results-inl.h"
+#include "nybble/kernels/simd/softexp-inl.h"
+#include "nybble/kernels/simd/widen-inl.h"
 
-namespace nybble::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
 namespace {
 
-inline float exponential(float x) { return exp_float(x); }
-inline double exponential(double x) { return std::exp(x); }
+namespace hn = hwy::HWY_NAMESPACE;
+using kernels::kMaxSoftmaxLines;
+using kernels::SoftmaxColumns;
+using kernels::SoftmaxKernel;
 
-/// A line goes through buffers of this many elements, as exponentials are computed several at a
-/// time.
-constexpr int64_t kBlock = 256;
+// A NaN in a line makes its sum NaN, and so every result. Therefore maxima need not see it.
+
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+
+/// Exponentials of longer lines of 16-bit floats are computed twice, as nothing holds them: 64 KiB.
+constexpr int64_t kMaxHeld = 16384;
+
+/// So many exponentials are added up while they are in the first-level cache; a multiple of lanes.
+constexpr int64_t kSumBlock = 1024;
+
+using Floats = hn::ScalableTag<float>;
+
+/// Up to a vector of elements; what is missing is -inf.
+template <class T>
+HWY_INLINE hn::Vec<Floats> load_some(const T* x, int64_t n) {
+  const Floats d;
+  HWY_ALIGN float lanes[hn::MaxLanes(d)];
+  for (int64_t i = 0; i < n; ++i) lanes[i] = static_cast<float>(x[i]);
+  for (auto i = static_cast<size_t>(n); i < hn::Lanes(d); ++i) lanes[i] = kMinusInfinity;
+  return hn::Load(d, lanes);
+}
 
 template <class T>
-struct SoftmaxOf {
-  using A = Arithmetic<T>;
-  const SoftmaxLine& line;
-  const T* x = static_cast<const T*>(line.x);
-  T* out = static_cast<T*>(line.out);
+HWY_INLINE void store_some(hn::Vec<Floats> v, T* to, int64_t n) {
+  const Floats d;
+  HWY_ALIGN float lanes[hn::MaxLanes(d)];
+  hn::Store(v, d, lanes);
+  for (int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(lanes[i]);
+}
 
-  A maximum() const {
-    A result = -std::numeric_limits<A>::infinity();
-    for (int64_t i = 0; i < line.n; ++i) {
-      const A value = static_cast<A>(x[i * line.x_stride]);
-      result = value > result ? value : result;  // a NaN makes the sum NaN
-    }
-    return result;
+template <class T>
+float maximum(const T* x, int64_t n) {
+  const Floats d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  auto best0 = hn::Set(d, kMinusInfinity);
+  auto best1 = best0;
+  auto best2 = best0;
+  auto best3 = best0;
+  int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    best0 = hn::Max(best0, load_wide(d, x + i));
+    best1 = hn::Max(best1, load_wide(d, x + i + lanes));
+    best2 = hn::Max(best2, load_wide(d, x + i + 2 * lanes));
+    best3 = hn::Max(best3, load_wide(d, x + i + 3 * lanes));
   }
+  for (; i + lanes <= n; i += lanes) best0 = hn::Max(best0, load_wide(d, x + i));
+  if (i < n) best1 = hn::Max(best1, load_some(x + i, n - i));
+  return hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(best0, best1), hn::Max(best2, best3))));
+}
 
-  /// values[i] = exp(x[first + i] - m)
-  void exponentials(int64_t first, int64_t n, A m, A* values) const {
-    const T* from = x + first * line.x_stride;
-    if (line.x_stride == 1) {
-      for (int64_t i = 0; i < n; ++i) values[i] = exponential(static_cast<A>(from[i]) - m);
+/// to[i] = 2^64 exp(x[i] - m); returns their sum, added up in double.
+template <class T>
+double exponentials(const T* x, int64_t n, float m, float* to) {
+  const Floats d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto center = hn::Set(d, m);
+  double total = 0.0;
+  int64_t i = 0;
+  for (int64_t block = 0; block < n; block += kSumBlock) {
+    const int64_t end = std::min(block + kSumBlock, n);
+    for (; i + lanes <= end; i += lanes) {
+      hn::StoreU(softexp(d, hn::Sub(load_wide(d, x + i), center)), d, to + i);
+    }
+    if (i < end) {
+      store_some(softexp(d, hn::Sub(load_some(x + i, end - i), center)), to + i, end - i);
+      i = end;
+    }
+    total += sum_in_doubles(to + block, end - block);
+  }
+  return total;
+}
+
+template <class T>
+double sum_of_exponentials(const T* x, int64_t n, float m) {
+  HWY_ALIGN float values[kSumBlock];
+  double total = 0.0;
+  for (int64_t i = 0; i < n; i += kSumBlock) {
+    total += exponentials(x + i, std::min(kSumBlock, n - i), m, values);
+  }
+  return total;
+}
+
+/// out[i] = values[i] * scale; values may be out.
+template <class T>
+void write_scaled(const float* values, int64_t n, float scale, T* out) {
+  const Floats d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto s = hn::Set(d, scale);
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    store_result(d, hn::Mul(hn::LoadU(d, values + i), s), out + i);
+  }
+  for (; i < n; ++i) out[i] = static_cast<T>(values[i] * scale);
+}
+
+/// out[i] = 2^64 exp(x[i] - m) * scale
+template <class T>
+void write_exponentials(const T* x, int64_t n, float m, float scale, T* out) {
+  HWY_ALIGN float values[kSumBlock];
+  for (int64_t i = 0; i < n; i += kSumBlock) {
+    const int64_t block = std::min(kSumBlock, n - i);
+    exponentials(x + i, block, m, values);
+    write_scaled(values, block, scale, out + i);
+  }
+}
+
+template <class T>
+void softmax_row(const void* x_data, void* out_data, int64_t n) {
+  const T* x = static_cast<const T*>(x_data);
+  T* out = static_cast<T*>(out_data);
+  const float m = maximum(x, n);
+  if constexpr (std::is_same_v<T, float>) {
+    const double sum = exponentials(x, n, m, out);
+    write_scaled(out, n, static_cast<float>(1.0 / sum), out);
+  } else if (n <= kMaxHeld) {
+    HWY_ALIGN float values[kMaxHeld];
+    const double sum = exponentials(x, n, m, values);
+    write_scaled(values, n, static_cast<float>(1.0 / sum), out);
+  } else {
+    const double sum = sum_of_exponentials(x, n, m);
+    write_exponentials(x, n, m, static_cast<float>(1.0 / sum), out);
+  }
+}
+
+/// A vector of lines, which lie side by side.
+template <class T, bool kWhole>
+void softmax_lines(const SoftmaxColumns& c, int64_t first, int64_t count) {
+  const Floats d;
+  const T* x = static_cast<const T*>(c.x) + first;
+  T* out = static_cast<T*>(c.out) + first;
+  const auto load = [&](int64_t i) HWY_ATTR {
+    return kWhole ? load_wide(d, x + i * c.x_stride) : load_some(x + i * c.x_stride, count);
+  };
+  auto m = load(0);
+  for (int64_t i = 1; i < c.n; ++i) m = hn::Max(m, load(i));
+  auto sum = hn::Zero(d);
+  auto error = sum;  // what the sum lost, and its additions of it: Kahan's sum
+  for (int64_t i = 0; i < c.n; ++i) {
+    const auto term = hn::Sub(softexp(d, hn::Sub(load(i), m)), error);
+    const auto next = hn::Add(sum, term);
+    error = hn::Sub(hn::Sub(next, sum), term);
+    sum = next;
+  }
+  const auto scale = hn::Div(hn::Set(d, 1.0f), sum);
+  for (int64_t i = 0; i < c.n; ++i) {
+    const auto y = hn::Mul(softexp(d, hn::Sub(load(i), m)), scale);
+    if constexpr (kWhole) {
+      store_result(d, y, out + i * c.out_stride);
     } else {
-      for (int64_t i = 0; i < n; ++i) {
-        values[i] = exponential(static_cast<A>(from[i * line.x_stride]) - m);
-      }
+      store_some(y, out + i * c.out_stride, count);
     }
   }
+}
 
-  void run() const {
-    const A m = maximum();
-    A values[kBlock];
-    double sum = 0.0;
-    for (int64_t first = 0; first < line.n; first += kBlock) {
-      const int64_t n = std::min(kBlock, line.n - first);
-      exponentials(first, n, m, values);
-      for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(values[i]);
-    }
-    const A scale = static_cast<A>(1.0 / sum);
-    // Computing exponentials again is cheaper than a second buffer, and 16-bit results could not
-    // hold them.
-    for (int64_t first = 0; first < line.n; first += kBlock) {
-      const int64_t n = std::min(kBlock, line.n - first);
-      if (line.n > kBlock) exponentials(first, n, m, values);
-      for (int64_t i = 0; i < n; ++i) {
-        out[(first + i) * line.out_stride] = static_cast<T>(values[i] * scale);
-      }
-    }
+template <class T>
+void softmax_columns(const SoftmaxColumns& c) {
+  const auto lanes = static_cast<int64_t>(hn::Lanes(Floats()));
+  int64_t first = 0;
+  for (; first + lanes <= c.lines; first += lanes) softmax_lines<T, true>(c, first, lanes);
+  if (first < c.lines) softmax_lines<T, false>(c, first, c.lines - first);
+}
+
+void softmax_doubles(const double* x, int64_t x_stride, double* out, int64_t out_stride,
+                     int64_t n) {
+  double m = -std::numeric_limits<double>::infinity();
+  for (int64_t i = 0; i < n; ++i) m = std::max(m, x[i * x_stride]);
+  double sum = 0.0;
+  for (int64_t i = 0; i < n; ++i) {
+    out[i * out_stride] = std::exp(x[i * x_stride] - m);
+    sum += out[i * out_stride];
   }
-};
+  for (int64_t i = 0; i < n; ++i) out[i * out_stride] *= 1.0 / sum;
+}
+
+void softmax_row_of_doubles(const void* x, void* out, int64_t n) {
+  softmax_doubles(static_cast<const double*>(x), 1, static_cast<double*>(out), 1, n);
+}
+
+void softmax_columns_of_doubles(const SoftmaxColumns& c) {
+  for (int64_t line = 0; line < c.lines; ++line) {
+    softmax_doubles(static_cast<const double*>(c.x) + line, c.x_stride,
+                    static_cast<double*>(c.out) + line, c.out_stride, c.n);
+  }
+}
 
 }  // namespace
 
-SoftmaxKernel softmax(Dtype dtype) {
+SoftmaxKernel softmax_of_target(Dtype dtype) {
   return visit_dtype(dtype, [](auto tag) -> SoftmaxKernel {
     using T = typename decltype(tag)::type;
-    if constexpr (kIsFloating<T>) return [](const SoftmaxLine& line) { SoftmaxOf<T>{line}.run(); };
-    return nullptr;
+    if constexpr (std::is_same_v<T, double>) {
+      return {&softmax_row_of_doubles, &softmax_columns_of_doubles};
+    } else if constexpr (kIsFloating<T>) {
+      return {&softmax_row<T>, &softmax_columns<T>};
+    } else {
+      return {nullptr, nullptr};
+    }
   });
 }
 
-}  // namespace nybble::kernels
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nybble {
+HWY_EXPORT(softmax_of_target);
+namespace kernels {
+SoftmaxKernel softmax(Dtype dtype) { return HWY_DYNAMIC_DISPATCH(softmax_of_target)(dtype); }
+}  // namespace kernels
+}  // namespace nybble
+#endif

@@ -1,6 +1,6 @@
 #pragma once
 
-// Softmax of one line: out[i] = exp(x[i] - m) / sum_j exp(x[j] - m), m = max x.
+// Softmax: out[i] = exp(x[i] - m) / sum_j exp(x[j] - m), m = max x.
 
 #include <cstdint>
 
@@ -8,18 +8,25 @@
 
 namespace nybble::kernels {
 
-struct SoftmaxLine {
+/// Lines that lie side by side: element i of line c is x[i * x_stride + c], and the same for out.
+struct SoftmaxColumns {
   const void* x;
-  int64_t x_stride;  // in elements, as out_stride
+  int64_t x_stride;
   void* out;
   int64_t out_stride;
-  int64_t n;
+  int64_t n;      // elements of a line
+  int64_t lines;  // kMaxSoftmaxLines at most
+};
+inline constexpr int64_t kMaxSoftmaxLines = 256;
+
+struct SoftmaxKernel {
+  /// One dense line of n elements.
+  void (*row)(const void* x, void* out, int64_t n);
+  void (*columns)(const SoftmaxColumns& columns);
 };
 
-using SoftmaxKernel = void (*)(const SoftmaxLine& line);
-
-/// For floating dtypes, else nullptr. Exponentials and their sum are at least float32; NaN where
-/// the line holds NaN or infinity, or nothing but -infinity.
+/// For floating dtypes, else null pointers. Exponentials and their sum are at least float32; NaN
+/// where the line holds NaN or infinity, or nothing but -infinity.
 SoftmaxKernel softmax(Dtype dtype);
 
 }  // namespace nybble::kernels

@@ -1,16 +1,22 @@
 // log sum exp(x) = m + log sum exp(x - m), with the maximum m of what came so far.
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nybble/kernels/reduce/logsumexp.cpp"
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "hwy/highway.h"
 #include "nybble/kernels/elementwise/math.h"
-#include "nybble/kernels/reduce/fold.h"
+#include "nybble/kernels/reduce/fold-inl.h"
+#include "nybble/kernels/reduce/lanes-inl.h"
+#include "nybble/kernels/simd/softexp-inl.h"
 
-namespace nybble::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
 namespace {
 
-inline float exponential(float x) { return exp_float(x); }
+inline float exponential(float x) { return kernels::exp_float(x); }
 inline double exponential(double x) { return std::exp(x); }
 
 template <class A>
@@ -26,7 +32,8 @@ struct Logsumexp {
   using Accumulator = ScaledSum<A>;
   using Result = T;
   static constexpr A kInfinity = std::numeric_limits<A>::infinity();
-  static constexpr int64_t kBlock = 256;
+  /// The sums of so many exponentials are floats, in four vectors.
+  static constexpr int64_t kBlock = 1024;
 
   static Accumulator start() { return {-kInfinity, 0.0}; }
 
@@ -37,34 +44,110 @@ struct Logsumexp {
     if (later.maximum == -kInfinity) return;
     const bool larger = later.maximum > total.maximum || later.maximum != later.maximum;
     const A maximum = larger ? later.maximum : total.maximum;
-    const auto scaled = [&](const Accumulator& part) {
-      return part.maximum == maximum
-                 ? part.sum
-                 : part.sum * static_cast<double>(exponential(part.maximum - maximum));
-    };
-    total = {maximum, scaled(total) + scaled(later)};
+    total = {maximum, scaled(total, maximum) + scaled(later, maximum)};
   }
 
-  static void row(const ReduceInput& input, void* accumulator) {
-    const T* x = static_cast<const T*>(input.x);
-    auto& total = *static_cast<Accumulator*>(accumulator);
-    for (int64_t i = 0; i < input.n; i += kBlock) {
-      combine(total, block(x + i * input.stride, input.stride, std::min(kBlock, input.n - i)));
+  static double scaled(const Accumulator& part, A maximum) {
+    if (part.maximum == maximum) return part.sum;
+    return part.sum * static_cast<double>(exponential(part.maximum - maximum));
+  }
+
+  static void dense(const T* x, int64_t n, int64_t, Accumulator& total) {
+    for (int64_t i = 0; i < n; i += kBlock) {
+      const int64_t length = std::min(kBlock, n - i);
+      const A maximum = extreme_of<true>(x + i, length);
+      // -inf alone adds nothing; infinity and NaN are the result.
+      const bool finite = maximum - maximum == 0;
+      combine(total, {maximum, finite ? exponentials(x + i, length, maximum) : 1.0});
     }
   }
 
-  static Accumulator block(const T* x, int64_t stride, int64_t n) {
-    A values[kBlock];
-    A maximum = -kInfinity;
-    for (int64_t i = 0; i < n; ++i) {
-      values[i] = static_cast<A>(x[i * stride]);
-      maximum = values[i] > maximum || values[i] != values[i] ? values[i] : maximum;
-    }
-    if (maximum == -kInfinity) return start();
-    for (int64_t i = 0; i < n; ++i) values[i] = exponential(values[i] - maximum);
+  static double exponentials(const T* x, int64_t n, A maximum) {
     double sum = 0.0;
-    for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(values[i]);
-    return {maximum, sum};
+    if constexpr (std::is_same_v<T, double>) {
+      for (int64_t i = 0; i < n; ++i) sum += std::exp(x[i] - maximum);
+    } else {
+      const hn::ScalableTag<float> d;
+      const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+      const auto m = hn::Set(d, maximum);
+      auto sum0 = hn::Zero(d);
+      auto sum1 = sum0;
+      int64_t i = 0;
+      for (; i + 2 * lanes <= n; i += 2 * lanes) {
+        const auto x0 = hn::Sub(load_wide(d, x + i), m);
+        const auto x1 = hn::Sub(load_wide(d, x + i + lanes), m);
+        sum0 = hn::Add(sum0, softexp(d, x0));
+        sum1 = hn::Add(sum1, softexp(d, x1));
+      }
+      sum = static_cast<double>(hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)))) /
+            static_cast<double>(kSoftexpFactor);
+      for (; i < n; ++i) sum += static_cast<double>(exponential(static_cast<A>(x[i]) - maximum));
+    }
+    return sum;
+  }
+
+  /// So many rows at a time: their maximum first, then their exponentials.
+  static constexpr int64_t kRows = 16;
+
+  static void dense_columns(const ReduceInput& input, Accumulator* totals)
+    requires(!std::is_same_v<T, double>)
+  {
+    const hn::ScalableTag<float> d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    HWY_ALIGN float maxima[kMaxColumns];
+    HWY_ALIGN double sums[kMaxColumns];
+    const int64_t whole = input.n / lanes * lanes;
+    std::fill_n(maxima, whole, -kInfinity);
+    std::fill_n(sums, whole, 0.0);
+    for (int64_t row = 0; row < input.rows; row += kRows) {
+      const T* x = static_cast<const T*>(input.x) + row * input.row_stride;
+      const int64_t rows = std::min(kRows, input.rows - row);
+      for (int64_t i = 0; i < whole; i += lanes) {
+        add_rows(x + i, input.row_stride, rows, maxima + i, sums + i);
+      }
+    }
+    for (int64_t i = 0; i < whole; ++i) combine(totals[i], {maxima[i], sums[i]});
+    for (int64_t i = whole; i < input.n; ++i) {
+      const T* x = static_cast<const T*>(input.x) + i;
+      for (int64_t row = 0; row < input.rows; ++row) {
+        add(totals[i], static_cast<A>(x[row * input.row_stride]), 0);
+      }
+    }
+  }
+
+  /// Adds the exponentials of some rows to the sums of a vector of columns.
+  static HWY_INLINE void add_rows(const T* x, int64_t row_stride, int64_t rows, float* maxima,
+                                  double* sums) {
+    const hn::ScalableTag<float> d;
+    const hn::ScalableTag<double> dd;
+    const hn::Rebind<float, decltype(dd)> half;
+    const auto before = hn::Load(d, maxima);
+    auto maximum = before;
+    for (int64_t row = 0; row < rows; ++row) {
+      const auto value = load_wide(d, x + row * row_stride);
+      const auto larger = hn::Or(hn::Gt(value, maximum), is_nan_lane(d, value));
+      maximum = hn::IfThenElse(larger, value, maximum);
+    }
+    hn::Store(maximum, d, maxima);
+    // Nothing but -inf so far: exp(-inf - 0) is what it adds.
+    const auto none = hn::Eq(maximum, hn::Set(d, -kInfinity));
+    const auto center = hn::IfThenElse(none, hn::Zero(d), maximum);
+    auto sum = hn::Zero(d);
+    for (int64_t row = 0; row < rows; ++row) {
+      const auto value = hn::Sub(load_wide(d, x + row * row_stride), center);
+      sum = hn::Add(sum, softexp(d, value));
+    }
+    const auto unit = hn::Set(d, 1.0f / kSoftexpFactor);
+    const auto scale = softexp(d, hn::Sub(before, center));
+    HWY_ALIGN float both[2 * hn::MaxLanes(d)];
+    hn::Store(hn::Mul(scale, unit), d, both);
+    hn::Store(hn::Mul(sum, unit), d, both + hn::Lanes(d));
+    for (size_t lane = 0; lane < hn::Lanes(d); lane += hn::Lanes(dd)) {
+      const auto old = hn::Load(dd, sums + lane);
+      const auto wide_scale = hn::PromoteTo(dd, hn::LoadU(half, both + lane));
+      const auto wide_sum = hn::PromoteTo(dd, hn::LoadU(half, both + hn::Lanes(d) + lane));
+      hn::Store(hn::MulAdd(old, wide_scale, wide_sum), dd, sums + lane);
+    }
   }
 
   static T finish(const Accumulator& total, double) {
@@ -76,15 +159,23 @@ struct Logsumexp {
 
 }  // namespace
 
-const ReduceKernel& logsumexp(Dtype dtype) {
-  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel& {
+const ReduceKernel* logsumexp_of_target(Dtype dtype) {
+  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel* {
     using T = typename decltype(tag)::type;
-    if constexpr (kIsFloating<T>) {
-      return fold_kernel<Logsumexp<T>>();
-    } else {
-      return fold_kernel<Logsumexp<float>>();
-    }
+    return &fold_kernel<Logsumexp<std::conditional_t<kIsFloating<T>, T, float>>>();
   });
 }
 
-}  // namespace nybble::kernels
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nybble {
+HWY_EXPORT(logsumexp_of_target);
+namespace kernels {
+const ReduceKernel& logsumexp(Dtype dtype) {
+  return *HWY_DYNAMIC_DISPATCH(logsumexp_of_target)(dtype);
+}
+}  // namespace kernels
+}  // namespace nybble
+#endif

@@ -1,15 +1,15 @@
 // Positions of the largest and smallest elements.
 
-#include "nybble/kernels/elementwise/loops.h"
-#include "nybble/kernels/reduce/fold.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nybble/kernels/reduce/positions.cpp"
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "hwy/highway.h"
+#include "nybble/kernels/reduce/fold-inl.h"
+#include "nybble/kernels/reduce/lanes-inl.h"
 
-namespace nybble::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
 namespace {
-
-template <bool kLargest, class A>
-bool beats(A challenger, A champion) {
-  return kLargest ? less_than(champion, challenger) : less_than(challenger, champion);
-}
 
 template <class A>
 struct Place {
@@ -25,8 +25,8 @@ struct PositionOfExtreme {
   static constexpr int64_t kLanes = 1;
   static Accumulator start() { return {Arithmetic<T>(), -1}; }
   static void add(Accumulator& best, Arithmetic<T> value, int64_t position) {
-    if (best.position < 0 || beats<kLargest>(value, best.value) ||
-        (is_nan(value) && !is_nan(best.value))) {
+    const bool better = kLargest ? less_than(best.value, value) : less_than(value, best.value);
+    if (best.position < 0 || better || (is_nan(value) && !is_nan(best.value))) {
       best = {value, position};
     }
   }
@@ -38,18 +38,113 @@ struct PositionOfExtreme {
   }
 };
 
+/// Of real numbers.
+template <class T, bool kLargest>
+struct PositionOfReal : PositionOfExtreme<T, kLargest> {
+  using Base = PositionOfExtreme<T, kLargest>;
+  using Accumulator = typename Base::Accumulator;
+  using A = Arithmetic<T>;
+
+  /// The extreme of so many elements is found first, then, only if it is better than what came
+  /// before, its place, while they are still in the first-level cache.
+  static constexpr int64_t kBlock = 2048;
+
+  static void dense(const T* x, int64_t n, int64_t position, Accumulator& best) {
+    for (int64_t i = 0; i < n; i += kBlock) {
+      if (best.position >= 0 && is_nan(best.value)) return;
+      const int64_t length = std::min(kBlock, n - i);
+      const Lane<T> extreme = extreme_of<kLargest>(x + i, length);
+      const Accumulator before = best;
+      Base::add(best, static_cast<A>(extreme), position + i);
+      if (best.position != before.position) {
+        best.position = position + i + first_equal(x + i, length, extreme);
+      }
+    }
+  }
+
+  // Types whose lanes can be chosen by the mask that chooses their positions.
+  static constexpr bool kColumns = sizeof(Lane<T>) == 4;
+  using PositionLane = int32_t;
+
+  static void dense_columns(const ReduceInput& input, Accumulator* totals)
+    requires(kColumns)
+  {
+    const hn::ScalableTag<Lane<T>> d;
+    const hn::RebindToSigned<decltype(d)> di;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    const T* x = static_cast<const T*>(input.x);
+    HWY_ALIGN Lane<T> values[kMaxColumns];
+    HWY_ALIGN PositionLane positions[kMaxColumns];
+    const int64_t whole = input.n / lanes * lanes;
+    for (int64_t i = 0; i < whole; i += lanes) {
+      hn::Store(load_lanes(d, x + i), d, values + i);
+      hn::Store(hn::Zero(di), di, positions + i);
+    }
+    for (int64_t row = 1; row < input.rows; ++row) {
+      choose_row(x + row * input.row_stride, whole, static_cast<PositionLane>(row), values,
+                 positions);
+    }
+    for (int64_t i = 0; i < whole; ++i) {
+      Base::add(totals[i], static_cast<A>(values[i]), input.position + positions[i]);
+    }
+    for (int64_t i = whole; i < input.n; ++i) {
+      for (int64_t row = 0; row < input.rows; ++row) {
+        Base::add(totals[i], static_cast<A>(x[i + row * input.row_stride]), input.position + row);
+      }
+    }
+  }
+
+  static void choose_row(const T* x, int64_t whole, PositionLane row, Lane<T>* values,
+                         PositionLane* positions) {
+    const hn::ScalableTag<Lane<T>> d;
+    const hn::RebindToSigned<decltype(d)> di;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    const auto position = hn::Set(di, row);
+    for (int64_t i = 0; i < whole; i += lanes) {
+      const auto value = load_lanes(d, x + i);
+      const auto best = hn::Load(d, values + i);
+      auto better = beats_lane<kLargest>(value, best);
+      if constexpr (hwy::IsFloat<Lane<T>>()) {
+        better = hn::Or(better, hn::AndNot(is_nan_lane(d, best), is_nan_lane(d, value)));
+      }
+      hn::Store(hn::IfThenElse(better, value, best), d, values + i);
+      const auto chosen =
+          hn::IfThenElse(hn::RebindMask(di, better), position, hn::Load(di, positions + i));
+      hn::Store(chosen, di, positions + i);
+    }
+  }
+};
+
+template <bool kLargest>
+const ReduceKernel* position_kernel(Dtype dtype) {
+  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel* {
+    using T = typename decltype(tag)::type;
+    return &fold_kernel<std::conditional_t<kIsComplex<T>, PositionOfExtreme<T, kLargest>,
+                                           PositionOfReal<T, kLargest>>>();
+  });
+}
+
 }  // namespace
 
+const ReduceKernel* maximum_position_of_target(Dtype dtype) { return position_kernel<true>(dtype); }
+const ReduceKernel* minimum_position_of_target(Dtype dtype) {
+  return position_kernel<false>(dtype);
+}
+
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nybble {
+HWY_EXPORT(maximum_position_of_target);
+HWY_EXPORT(minimum_position_of_target);
+namespace kernels {
 const ReduceKernel& position_of_maximum(Dtype dtype) {
-  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel& {
-    return fold_kernel<PositionOfExtreme<typename decltype(tag)::type, true>>();
-  });
+  return *HWY_DYNAMIC_DISPATCH(maximum_position_of_target)(dtype);
 }
-
 const ReduceKernel& position_of_minimum(Dtype dtype) {
-  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel& {
-    return fold_kernel<PositionOfExtreme<typename decltype(tag)::type, false>>();
-  });
+  return *HWY_DYNAMIC_DISPATCH(minimum_position_of_target)(dtype);
 }
-
-}  // namespace nybble::kernels
+}  // namespace kernels
+}  // namespace nybble
+#endif

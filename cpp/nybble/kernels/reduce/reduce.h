@@ -14,12 +14,18 @@
 namespace nybble::kernels {
 
 /// n elements, `stride` elements apart. The first one is number `position` of what is reduced.
+/// For columns: so many rows of n elements, `row_stride` apart, at consecutive positions.
 struct ReduceInput {
   const void* x;
   int64_t stride;
   int64_t n;
   int64_t position;
+  int64_t rows = 1;
+  int64_t row_stride = 0;
 };
+
+/// The largest n for columns.
+inline constexpr int64_t kMaxColumns = 1024;
 
 struct ReduceKernel {
   size_t accumulator_bytes;
@@ -27,7 +33,7 @@ struct ReduceKernel {
   void (*start)(void* accumulators, int64_t n);
   /// Folds all elements into one accumulator.
   void (*row)(const ReduceInput& input, void* accumulator);
-  /// Folds each element into an accumulator of its own; they all have the same position.
+  /// Folds each column into an accumulator of its own; a row's elements have the same position.
   void (*columns)(const ReduceInput& input, void* accumulators);
   /// Folds accumulators of later elements into those of earlier ones.
   void (*combine)(void* accumulators, const void* later, int64_t n);

@@ -5,11 +5,28 @@
 #include <complex>
 #include <limits>
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nybble/kernels/reduce/scan.cpp"
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "hwy/highway.h"
 #include "nybble/kernels/elementwise/loops.h"
 #include "nybble/kernels/reduce/fold.h"
+#include "nybble/kernels/simd/doubles-inl.h"
+#include "nybble/kernels/simd/narrow-inl.h"
 
-namespace nybble::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
 namespace {
+
+using kernels::is_nan;
+using kernels::kIsInteger;
+using kernels::less_than;
+using kernels::load;
+using kernels::round_to;
+using kernels::ScanKernel;
+using kernels::ScanLine;
+using kernels::worst;
+using kernels::Wrapping;
 
 /// Integers wrap in unsigned arithmetic; bool is its own.
 template <class T>
@@ -43,6 +60,7 @@ T finish_running(typename RunningType<T>::type total) {
 
 template <class T>
 struct RunningSum {
+  using InDoubles = RunningSum<double>;
   using Total = typename RunningType<T>::type;
   static Total start() { return Total(0); }
   static Total add(Total total, Arithmetic<T> value) {
@@ -57,6 +75,7 @@ struct RunningSum {
 
 template <class T>
 struct RunningProduct {
+  using InDoubles = RunningProduct<double>;
   using Total = typename RunningType<T>::type;
   static Total start() { return Total(1); }
   static Total add(Total total, Arithmetic<T> value) {
@@ -111,19 +130,93 @@ void scan_line(const ScanLine& line) {
   }
 }
 
+/// A dense line goes through doubles of so many elements, which are converted by vectors.
+constexpr int64_t kConverted = 256;
+
+void widen_all(const auto* x, int64_t n, double* to) {
+  const hn::ScalableTag<double> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(load_double(d, x + i), d, to + i);
+  for (; i < n; ++i) to[i] = as_double(x[i]);
+}
+
+template <class T>
+void narrow_all(const double* values, int64_t n, T* to) {
+  const hn::ScalableTag<double> d;
+  const hn::Rebind<float, decltype(d)> df;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    if constexpr (std::is_same_v<T, double>) {
+      hn::StoreU(hn::LoadU(d, values + i), d, to + i);
+    } else {
+      store_narrow(df, hn::DemoteTo(df, hn::LoadU(d, values + i)), to + i);
+    }
+  }
+  for (; i < n; ++i) to[i] = round_to<T>(values[i]);
+}
+
+/// values[i] = total op values[0] op ... op values[i]; returns the last. Four elements are joined
+/// with each other before the total comes to them, so that only one operation in four waits for it.
+template <class Running>
+double run_through(double* values, int64_t n, double total) {
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    double* v = values + i;
+    const double two = Running::add(v[0], v[1]);
+    const double three = Running::add(two, v[2]);
+    const double four = Running::add(two, Running::add(v[2], v[3]));
+    v[0] = Running::add(total, v[0]);
+    v[1] = Running::add(total, two);
+    v[2] = Running::add(total, three);
+    total = Running::add(total, four);
+    v[3] = total;
+  }
+  for (; i < n; ++i) {
+    total = Running::add(total, values[i]);
+    values[i] = total;
+  }
+  return total;
+}
+
+/// Sums and products of floats.
+template <class T, class Running>
+void scan_floats(const ScanLine& line) {
+  if (line.x_stride != 1 || line.out_stride != 1) {
+    scan_line<T, Running>(line);
+    return;
+  }
+  const T* x = static_cast<const T*>(line.x);
+  T* out = static_cast<T*>(line.out);
+  HWY_ALIGN double values[kConverted];
+  double total = Running::start();
+  for (int64_t i = 0; i < line.n; i += kConverted) {
+    const int64_t n = std::min(kConverted, line.n - i);
+    widen_all(x + i, n, values);
+    total = run_through<typename Running::InDoubles>(values, n, total);
+    narrow_all(values, n, out + i);
+  }
+}
+
 template <template <class> class Running>
 ScanKernel select_scan(Dtype dtype) {
   return visit_dtype(dtype, [](auto tag) {
     using T = typename decltype(tag)::type;
-    return ScanKernel{&scan_line<T, Running<T>>, [](void* out) {
-                        *static_cast<T*>(out) = Running<T>::finish(Running<T>::start());
-                      }};
+    const auto start = [](void* out) {
+      *static_cast<T*>(out) = Running<T>::finish(Running<T>::start());
+    };
+    if constexpr (kIsFloating<T> && requires { typename Running<T>::InDoubles; }) {
+      return ScanKernel{&scan_floats<T, Running<T>>, start};
+    } else {
+      return ScanKernel{&scan_line<T, Running<T>>, start};
+    }
   });
 }
 
 }  // namespace
 
-ScanKernel running_logsumexp(Dtype dtype) {
+ScanKernel running_logsumexp_of_target(Dtype dtype) {
   return visit_dtype(dtype, [](auto tag) -> ScanKernel {
     using T = typename decltype(tag)::type;
     if constexpr (kIsFloating<T>) {
@@ -136,9 +229,35 @@ ScanKernel running_logsumexp(Dtype dtype) {
   });
 }
 
-ScanKernel running_sum(Dtype dtype) { return select_scan<RunningSum>(dtype); }
-ScanKernel running_product(Dtype dtype) { return select_scan<RunningProduct>(dtype); }
-ScanKernel running_maximum(Dtype dtype) { return select_scan<RunningMaximum>(dtype); }
-ScanKernel running_minimum(Dtype dtype) { return select_scan<RunningMinimum>(dtype); }
+ScanKernel running_sum_of_target(Dtype dtype) { return select_scan<RunningSum>(dtype); }
+ScanKernel running_product_of_target(Dtype dtype) { return select_scan<RunningProduct>(dtype); }
+ScanKernel running_maximum_of_target(Dtype dtype) { return select_scan<RunningMaximum>(dtype); }
+ScanKernel running_minimum_of_target(Dtype dtype) { return select_scan<RunningMinimum>(dtype); }
 
-}  // namespace nybble::kernels
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nybble {
+HWY_EXPORT(running_sum_of_target);
+HWY_EXPORT(running_product_of_target);
+HWY_EXPORT(running_maximum_of_target);
+HWY_EXPORT(running_minimum_of_target);
+HWY_EXPORT(running_logsumexp_of_target);
+namespace kernels {
+ScanKernel running_sum(Dtype dtype) { return HWY_DYNAMIC_DISPATCH(running_sum_of_target)(dtype); }
+ScanKernel running_product(Dtype dtype) {
+  return HWY_DYNAMIC_DISPATCH(running_product_of_target)(dtype);
+}
+ScanKernel running_maximum(Dtype dtype) {
+  return HWY_DYNAMIC_DISPATCH(running_maximum_of_target)(dtype);
+}
+ScanKernel running_minimum(Dtype dtype) {
+  return HWY_DYNAMIC_DISPATCH(running_minimum_of_target)(dtype);
+}
+ScanKernel running_logsumexp(Dtype dtype) {
+  return HWY_DYNAMIC_DISPATCH(running_logsumexp_of_target)(dtype);
+}
+}  // namespace kernels
+}  // namespace nybble
+#endif

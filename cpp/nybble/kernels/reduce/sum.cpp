@@ -2,9 +2,15 @@
 
 #include <complex>
 
-#include "nybble/kernels/reduce/fold.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nybble/kernels/reduce/sum.cpp"
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "hwy/highway.h"
+#include "nybble/kernels/reduce/fold-inl.h"
+#include "nybble/kernels/simd/doubles-inl.h"
 
-namespace nybble::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
 namespace {
 
 /// Where a sum of T is kept, and the type of the result of an integer sum.
@@ -44,14 +50,54 @@ struct Mean {
 };
 
 template <class T>
+struct FloatMean : Mean<T> {
+  /// Sums of so many make one sum: the error of float64 sums grows with the root of the length.
+  static constexpr int64_t kBlock = 4096;
+
+  static void dense(const T* x, int64_t n, int64_t, double& total) {
+    for (int64_t i = 0; i < n; i += kBlock) {
+      total += sum_in_doubles(x + i, std::min(kBlock, n - i));
+    }
+  }
+
+  static void dense_columns(const ReduceInput& input, double* totals) {
+    fold_rows_by_four<FloatMean>(input, totals);
+  }
+
+  template <int kRows>
+  static void rows(const T* x, int64_t row_stride, int64_t n, double* totals) {
+    const hn::ScalableTag<double> d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+      auto sum = load_double(d, x + i);
+      if constexpr (kRows == 4) {
+        const auto second = load_double(d, x + i + row_stride);
+        const auto third = load_double(d, x + i + 2 * row_stride);
+        const auto fourth = load_double(d, x + i + 3 * row_stride);
+        sum = hn::Add(hn::Add(sum, second), hn::Add(third, fourth));
+      }
+      hn::StoreU(hn::Add(hn::LoadU(d, totals + i), sum), d, totals + i);
+    }
+    for (; i < n; ++i) {
+      for (int64_t row = 0; row < kRows; ++row) totals[i] += as_double(x[i + row * row_stride]);
+    }
+  }
+};
+
+template <class T>
 struct IntegerSum {
   using Value = T;
   using Accumulator = Total<T>;
   using Result = Total<T>;
-  static constexpr int64_t kLanes = 8;
   static Accumulator start() { return 0; }
   static void add(Accumulator& total, T value, int64_t) {
     total += static_cast<Accumulator>(value);
+  }
+  static void dense(const T* x, int64_t n, int64_t, Accumulator& total) {
+    Accumulator sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += static_cast<Accumulator>(x[i]);
+    total += sum;
   }
   static void combine(Accumulator& total, const Accumulator& later) { total += later; }
   static Result finish(const Accumulator& total, double) { return total; }
@@ -79,29 +125,87 @@ struct Product {
   }
 };
 
+template <class T>
+struct FloatProduct : Product<T> {
+  static void dense(const T* x, int64_t n, int64_t, double& total) {
+    const hn::ScalableTag<double> d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    auto product0 = hn::Set(d, 1.0);
+    auto product1 = product0;
+    auto product2 = product0;
+    auto product3 = product0;
+    int64_t i = 0;
+    for (; i + 4 * lanes <= n; i += 4 * lanes) {
+      product0 = hn::Mul(product0, load_double(d, x + i));
+      product1 = hn::Mul(product1, load_double(d, x + i + lanes));
+      product2 = hn::Mul(product2, load_double(d, x + i + 2 * lanes));
+      product3 = hn::Mul(product3, load_double(d, x + i + 3 * lanes));
+    }
+    HWY_ALIGN double all[hn::MaxLanes(d)];
+    hn::Store(hn::Mul(hn::Mul(product0, product1), hn::Mul(product2, product3)), d, all);
+    for (int64_t lane = 0; lane < lanes; ++lane) total *= all[lane];
+    for (; i < n; ++i) total *= as_double(x[i]);
+  }
+
+  static void dense_columns(const ReduceInput& input, double* totals) {
+    fold_rows_by_four<FloatProduct>(input, totals);
+  }
+
+  template <int kRows>
+  static void rows(const T* x, int64_t row_stride, int64_t n, double* totals) {
+    const hn::ScalableTag<double> d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+      auto total = hn::LoadU(d, totals + i);
+      for (int64_t row = 0; row < kRows; ++row) {
+        total = hn::Mul(total, load_double(d, x + i + row * row_stride));
+      }
+      hn::StoreU(total, d, totals + i);
+    }
+    for (; i < n; ++i) {
+      for (int64_t row = 0; row < kRows; ++row) totals[i] *= as_double(x[i + row * row_stride]);
+    }
+  }
+};
+
+template <class T>
+using MeanOf = std::conditional_t<kIsFloating<T>, FloatMean<T>, Mean<T>>;
+
 }  // namespace
 
-const ReduceKernel& mean(Dtype dtype) {
-  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel& {
-    return fold_kernel<Mean<typename decltype(tag)::type>>();
+const ReduceKernel* mean_of_target(Dtype dtype) {
+  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel* {
+    return &fold_kernel<MeanOf<typename decltype(tag)::type>>();
   });
 }
 
-const ReduceKernel& sum(Dtype dtype) {
-  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel& {
+const ReduceKernel* sum_of_target(Dtype dtype) {
+  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel* {
     using T = typename decltype(tag)::type;
-    if constexpr (std::is_integral_v<T>) {
-      return fold_kernel<IntegerSum<T>>();
-    } else {
-      return fold_kernel<Mean<T>>();
-    }
+    return &fold_kernel<std::conditional_t<std::is_integral_v<T>, IntegerSum<T>, MeanOf<T>>>();
   });
 }
 
-const ReduceKernel& product(Dtype dtype) {
-  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel& {
-    return fold_kernel<Product<typename decltype(tag)::type>>();
+const ReduceKernel* product_of_target(Dtype dtype) {
+  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel* {
+    using T = typename decltype(tag)::type;
+    return &fold_kernel<std::conditional_t<kIsFloating<T>, FloatProduct<T>, Product<T>>>();
   });
 }
 
-}  // namespace nybble::kernels
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nybble {
+HWY_EXPORT(mean_of_target);
+HWY_EXPORT(sum_of_target);
+HWY_EXPORT(product_of_target);
+namespace kernels {
+const ReduceKernel& mean(Dtype dtype) { return *HWY_DYNAMIC_DISPATCH(mean_of_target)(dtype); }
+const ReduceKernel& sum(Dtype dtype) { return *HWY_DYNAMIC_DISPATCH(sum_of_target)(dtype); }
+const ReduceKernel& product(Dtype dtype) { return *HWY_DYNAMIC_DISPATCH(product_of_target)(dtype); }
+}  // namespace kernels
+}  // namespace nybble
+#endif

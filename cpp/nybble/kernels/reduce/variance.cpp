@@ -1,13 +1,19 @@
 // Variance and standard deviation: mean and squared deviations of parts are combined exactly
 //   delta = mean_b - mean_a, m2 = m2_a + m2_b + delta^2 * n_a n_b / (n_a + n_b)
-// so that nothing cancels, however large the mean.
+// so that nothing cancels, however large the mean. A part is a block of a row, or some rows of a
+// column; it is read twice, the second time from the first-level cache.
 
-#include <algorithm>
 #include <cmath>
 
-#include "nybble/kernels/reduce/fold.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nybble/kernels/reduce/variance.cpp"
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "hwy/highway.h"
+#include "nybble/kernels/reduce/fold-inl.h"
+#include "nybble/kernels/simd/doubles-inl.h"
 
-namespace nybble::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
 namespace {
 
 struct Moments {
@@ -25,32 +31,18 @@ void combine_moments(Moments& a, const Moments& b) {
   a.count = count;
 }
 
-/// The moments of up to a few hundred elements, in two passes: they stay in the first-level cache.
-template <class T>
-Moments block_moments(const T* x, int64_t stride, int64_t n) {
-  constexpr int64_t kLanes = 8;
-  const auto value = [&](int64_t i) {
-    return static_cast<double>(static_cast<Arithmetic<T>>(x[i * stride]));
-  };
-  const auto lane_sum = [&](auto&& term) {
-    double lanes[kLanes] = {};
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) {
-      for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += term(i + lane);
-    }
-    double total = 0.0;
-    for (; i < n; ++i) total += term(i);
-    for (const double lane : lanes) total += lane;
-    return total;
-  };
-  const double count = static_cast<double>(n);
-  const double mean = lane_sum(value) / count;
-  const double squares = lane_sum([&](int64_t i) {
-    const double d = value(i) - mean;
-    return d * d;
-  });
-  return {count, mean, squares};
-}
+/// What combine_moments() does where all have counted the same elements: two divisions for all.
+struct EqualCounts {
+  EqualCounts(double before, double more)
+      : count(before + more), share(more / count), weight(before * more / count) {}
+  void add(Moments& a, double mean, double squares) const {
+    const double delta = mean - a.mean;
+    a.mean += delta * share;
+    a.squares += squares + delta * delta * weight;
+    a.count = count;
+  }
+  double count, share, weight;
+};
 
 template <class T, bool kRoot>
 struct Variance {
@@ -58,7 +50,9 @@ struct Variance {
   using Accumulator = Moments;
   using Result = FloatingResult<T>;
   static constexpr int64_t kBlock = 512;
+
   static Moments start() { return {0.0, 0.0, 0.0}; }
+
   static void add(Moments& total, Arithmetic<T> value, int64_t) {
     const auto x = static_cast<double>(value);
     total.count += 1.0;
@@ -66,17 +60,73 @@ struct Variance {
     total.mean += delta / total.count;
     total.squares += delta * (x - total.mean);
   }
-  static void row(const ReduceInput& input, void* accumulator) {
-    const T* x = static_cast<const T*>(input.x);
-    auto& total = *static_cast<Moments*>(accumulator);
-    for (int64_t i = 0; i < input.n; i += kBlock) {
-      const int64_t n = std::min(kBlock, input.n - i);
-      combine_moments(total, input.stride == 1
-                                 ? block_moments(x + i, 1, n)
-                                 : block_moments(x + i * input.stride, input.stride, n));
+
+  static void dense(const T* x, int64_t n, int64_t, Moments& total) {
+    for (int64_t i = 0; i < n; i += kBlock) {
+      combine_moments(total, block_moments(x + i, std::min(kBlock, n - i)));
     }
   }
+
+  static Moments block_moments(const T* x, int64_t n) {
+    const auto count = static_cast<double>(n);
+    if constexpr (kIsFloating<T>) {
+      const double mean = sum_in_doubles(x, n) / count;
+      return {count, mean, squares_in_doubles(x, n, mean)};
+    } else {
+      double values[kBlock];
+      for (int64_t i = 0; i < n; ++i) values[i] = static_cast<double>(x[i]);
+      const double mean = sum_in_doubles(values, n) / count;
+      return {count, mean, squares_in_doubles(values, n, mean)};
+    }
+  }
+
+  /// So many rows at a time: 64 KiB of floats at most.
+  static constexpr int64_t kRows = 16;
+
+  static void dense_columns(const ReduceInput& input, Moments* totals)
+    requires(kIsFloating<T>)
+  {
+    for (int64_t row = 0; row < input.rows; row += kRows) {
+      const T* x = static_cast<const T*>(input.x) + row * input.row_stride;
+      columns(x, input.row_stride, std::min(kRows, input.rows - row), input.n, totals);
+    }
+  }
+
+  static void columns(const T* x, int64_t row_stride, int64_t rows, int64_t n, Moments* totals) {
+    const hn::ScalableTag<double> d;
+    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    const auto count = static_cast<double>(rows);
+    const EqualCounts counts(totals[0].count, count);
+    const auto share = hn::Set(d, 1.0 / count);
+    HWY_ALIGN double means[hn::MaxLanes(d)];
+    HWY_ALIGN double squares[hn::MaxLanes(d)];
+    int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+      auto mean = hn::Zero(d);
+      auto square = mean;
+      for (int64_t row = 0; row < rows; ++row) {
+        mean = hn::Add(mean, load_double(d, x + i + row * row_stride));
+      }
+      mean = hn::Mul(mean, share);
+      for (int64_t row = 0; row < rows; ++row) {
+        const auto deviation = hn::Sub(load_double(d, x + i + row * row_stride), mean);
+        square = hn::MulAdd(deviation, deviation, square);
+      }
+      hn::Store(mean, d, means);
+      hn::Store(square, d, squares);
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        counts.add(totals[i + lane], means[lane], squares[lane]);
+      }
+    }
+    for (; i < n; ++i) {
+      for (int64_t row = 0; row < rows; ++row) {
+        add(totals[i], static_cast<Arithmetic<T>>(x[i + row * row_stride]), 0);
+      }
+    }
+  }
+
   static void combine(Moments& total, const Moments& later) { combine_moments(total, later); }
+
   static Result finish(const Moments& total, double divisor) {
     const double variance = total.squares / divisor;
     return round_to<Result>(kRoot ? std::sqrt(variance) : variance);
@@ -84,21 +134,33 @@ struct Variance {
 };
 
 template <bool kRoot>
-const ReduceKernel& variance_kernel(Dtype dtype) {
-  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel& {
+const ReduceKernel* variance_kernel(Dtype dtype) {
+  return visit_dtype(dtype, [](auto tag) -> const ReduceKernel* {
     using T = typename decltype(tag)::type;
     // Complex numbers come as pairs of floats.
-    if constexpr (kIsComplex<T>) {
-      return fold_kernel<Variance<float, kRoot>>();
-    } else {
-      return fold_kernel<Variance<T, kRoot>>();
-    }
+    return &fold_kernel<Variance<std::conditional_t<kIsComplex<T>, float, T>, kRoot>>();
   });
 }
 
 }  // namespace
 
-const ReduceKernel& variance(Dtype dtype) { return variance_kernel<false>(dtype); }
-const ReduceKernel& deviation(Dtype dtype) { return variance_kernel<true>(dtype); }
+const ReduceKernel* variance_of_target(Dtype dtype) { return variance_kernel<false>(dtype); }
+const ReduceKernel* deviation_of_target(Dtype dtype) { return variance_kernel<true>(dtype); }
 
-}  // namespace nybble::kernels
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nybble {
+HWY_EXPORT(variance_of_target);
+HWY_EXPORT(deviation_of_target);
+namespace kernels {
+const ReduceKernel& variance(Dtype dtype) {
+  return *HWY_DYNAMIC_DISPATCH(variance_of_target)(dtype);
+}
+const ReduceKernel& deviation(Dtype dtype) {
+  return *HWY_DYNAMIC_DISPATCH(deviation_of_target)(dtype);
+}
+}  // namespace kernels
+}  // namespace nybble
+#endif

@@ -1,0 +1,65 @@
+// Results of arithmetic in the type of memory, and as if they had been there.
+//
+// A NaN here comes from an operand or is a processor's own: its low 16 bits are zero where memory
+// holds bfloat16. So it needs no care when it is rounded, as store_narrow() takes.
+
+#if defined(NYBBLE_KERNELS_SIMD_RESULTS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef NYBBLE_KERNELS_SIMD_RESULTS_INL_H
+#undef NYBBLE_KERNELS_SIMD_RESULTS_INL_H
+#else
+#define NYBBLE_KERNELS_SIMD_RESULTS_INL_H
+#endif
+
+#include <cstdint>
+
+#include "hwy/highway.h"
+#include "nybble/base/dtype.h"
+#include "nybble/kernels/simd/narrow-inl.h"
+#include "nybble/kernels/simd/widen-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Bits whose upper half is the bfloat16 nearest to v, ties to even.
+template <class D>
+HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> bfloat16_bits(D, hn::Vec<D> v) {
+  const hn::RebindToUnsigned<D> du;
+  const auto bits = hn::BitCast(du, v);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));
+  return hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fffu)));
+}
+
+/// Lanes(d) elements to any address.
+template <class D, class T>
+HWY_INLINE void store_result(D d, hn::Vec<D> v, T* to) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    const hn::Rebind<uint16_t, D> d16;
+    const hn::RebindToSigned<D> di;
+    const auto result = hn::ShiftRight<16>(bfloat16_bits(d, v));
+    hn::StoreU(hn::DemoteTo(d16, hn::BitCast(di, result)), d16, reinterpret_cast<uint16_t*>(to));
+  } else {
+    store_narrow(d, v, to);
+  }
+}
+
+/// v as T holds it.
+template <class T, class D>
+HWY_INLINE hn::Vec<D> rounded(D d, hn::Vec<D> v) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    const hn::RebindToUnsigned<D> du;
+    return hn::BitCast(d, hn::And(bfloat16_bits(d, v), hn::Set(du, 0xffff0000u)));
+  } else if constexpr (std::is_same_v<T, float16>) {
+    HWY_ALIGN float16 lanes[hn::MaxLanes(d)];
+    store_narrow(d, v, lanes);
+    return load_wide(d, lanes);
+  } else {
+    return v;
+  }
+}
+
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // NYBBLE_KERNELS_SIMD_RESULTS_INL_H
