@@ -155,12 +155,7 @@ array view_of(const Tensor& tensor, std::function<void()> release) {
   const std::optional<Dtype> dtype = dtype_of(tensor);
   Shape shape;
   for (int32_t i = 0; i < tensor.ndim; ++i) shape.push_back(tensor.shape[i]);
-  if (!dtype || tensor.device_type != kCpu) {
-    release();
-    if (tensor.device_type != kCpu) {
-      fail("from_dlpack", "the memory belongs to a device of type ", tensor.device_type,
-           ", expected 1: memory of the CPU.");
-    }
+  if (!dtype) {
     fail("from_dlpack", "elements with code ", int{tensor.code}, ", ", int{tensor.bits},
          " bits and ", tensor.lanes, " lanes are not supported.");
   }
@@ -190,10 +185,11 @@ array take(const py::object& capsule, const char* name, const char* used_name, u
   }
   PyCapsule_SetName(capsule.ptr(), used_name);
   PyCapsule_SetDestructor(capsule.ptr(), nullptr);
-  return view_of(managed->tensor, [managed] {
-    const py::gil_scoped_acquire gil;  // the owner may be a Python object
-    if (managed->deleter != nullptr) managed->deleter(managed);
+  std::shared_ptr<Managed> owner(managed, [](Managed* taken) {
+    const py::gil_scoped_acquire gil;  // what it owns may be a Python object
+    if (taken->deleter != nullptr) taken->deleter(taken);
   });
+  return view_of(managed->tensor, [owner]() mutable { owner.reset(); });
 }
 
 py::object ask_for_capsule(const py::object& source) {
