@@ -234,8 +234,9 @@ py::object to_dlpack(const array& a, const py::object& stream, const py::object&
   a.eval();
   const bool versioned =
       !max_version.is_none() && py::cast<int>(py::object(max_version[py::int_(0)])) >= 1;
+  const bool only_owner = is_writable(a);  // before another handle is made
   bool copied = copy.value_or(false);
-  if (!versioned && !copied && !is_writable(a)) {
+  if (!versioned && !copied && !only_owner) {
     if (copy) {
       throw py::buffer_error(
           "[array.__dlpack__] the memory is shared, broadcast or mapped, so it is read-only, which "
@@ -244,7 +245,7 @@ py::object to_dlpack(const array& a, const py::object& stream, const py::object&
     copied = true;
   }
   const array source = copied ? a.copy() : a;
-  const bool writable = copied || is_writable(a);
+  const bool writable = copied || only_owner;
   if (!versioned) {
     return capsule_of(make_export<OldManaged>(source, writable), kOldName,
                       [](PyObject* capsule) { delete_capsule<OldManaged>(capsule, kOldName); });
