@@ -201,10 +201,8 @@ ORDERS = [None, 0, 1, 2, 3, -1, -2, 0.5, float("inf"), -float("inf"), "fro", "f"
     seed=st.integers(0, 100),
 )
 def test_norms_equal_mlx(ndim, order, axis, keepdims, dtype, seed):
-    a = (3 * matrices((2, 3, 4)[:ndim], "complex64", seed)).astype(
-        np.complex64 if dtype == "complex64" else np.float32
-    )
-    a = np.asarray(a).astype(dtype) if dtype == "complex64" else np.asarray(a.real).astype(dtype)
+    a = np.asarray(3 * matrices((2, 3, 4)[:ndim], "complex64", seed))
+    a = (a if dtype == "complex64" else a.real).astype(dtype)
     axes = [axis] if isinstance(axis, int) else axis
     normal = [x % ndim if ndim else x for x in axes or []]
     if len(set(normal)) != len(normal) or any(not -ndim <= x < ndim for x in axes or []):

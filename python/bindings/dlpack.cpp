@@ -155,12 +155,7 @@ array view_of(const Tensor& tensor, std::function<void()> release) {
   const std::optional<Dtype> dtype = dtype_of(tensor);
   Shape shape;
   for (int32_t i = 0; i < tensor.ndim; ++i) shape.push_back(tensor.shape[i]);
-  if (!dtype || tensor.device_type != kCpu) {
-    release();
-    if (tensor.device_type != kCpu) {
-      fail("from_dlpack", "the memory belongs to a device of type ", tensor.device_type,
-           ", expected 1: memory of the CPU.");
-    }
+  if (!dtype) {
     fail("from_dlpack", "elements with code ", int{tensor.code}, ", ", int{tensor.bits},
          " bits and ", tensor.lanes, " lanes are not supported.");
   }
@@ -190,10 +185,11 @@ array take(const py::object& capsule, const char* name, const char* used_name, u
   }
   PyCapsule_SetName(capsule.ptr(), used_name);
   PyCapsule_SetDestructor(capsule.ptr(), nullptr);
-  return view_of(managed->tensor, [managed] {
-    const py::gil_scoped_acquire gil;  // the owner may be a Python object
-    if (managed->deleter != nullptr) managed->deleter(managed);
+  std::shared_ptr<Managed> owner(managed, [](Managed* taken) {
+    const py::gil_scoped_acquire gil;  // what it owns may be a Python object
+    if (taken->deleter != nullptr) taken->deleter(taken);
   });
+  return view_of(managed->tensor, [owner]() mutable { owner.reset(); });
 }
 
 py::object ask_for_capsule(const py::object& source) {
@@ -238,8 +234,9 @@ py::object to_dlpack(const array& a, const py::object& stream, const py::object&
   a.eval();
   const bool versioned =
       !max_version.is_none() && py::cast<int>(py::object(max_version[py::int_(0)])) >= 1;
+  const bool only_owner = is_writable(a);  // before another handle is made
   bool copied = copy.value_or(false);
-  if (!versioned && !copied && !is_writable(a)) {
+  if (!versioned && !copied && !only_owner) {
     if (copy) {
       throw py::buffer_error(
           "[array.__dlpack__] the memory is shared, broadcast or mapped, so it is read-only, which "
@@ -248,7 +245,7 @@ py::object to_dlpack(const array& a, const py::object& stream, const py::object&
     copied = true;
   }
   const array source = copied ? a.copy() : a;
-  const bool writable = copied || is_writable(a);
+  const bool writable = copied || only_owner;
   if (!versioned) {
     return capsule_of(make_export<OldManaged>(source, writable), kOldName,
                       [](PyObject* capsule) { delete_capsule<OldManaged>(capsule, kOldName); });

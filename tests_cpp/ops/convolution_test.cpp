@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "nybble/kernels/conv/depthwise.h"
-#include "nybble/kernels/simd/targets.h"
 #include "support/arrays.h"
+#include "support/targets.h"
 
 namespace nybble {
 namespace {
@@ -62,11 +62,7 @@ TEST(Convolution, WrongStepsAreErrors) {
   EXPECT_THROW(conv_general(x, x, steps), std::invalid_argument);
 }
 
-class DepthwiseOnTarget : public testing::TestWithParam<std::string_view> {
- protected:
-  DepthwiseOnTarget() { set_simd_target(GetParam()); }
-  ~DepthwiseOnTarget() override { set_simd_target(""); }
-};
+using DepthwiseOnTarget = test::OnTarget;
 
 /// Small whole numbers: every sum is exact.
 template <class W>
@@ -104,8 +100,7 @@ TEST_P(DepthwiseOnTarget, RowsArePlainSums) {
   expect_plain_sums<bfloat16>();
 }
 
-INSTANTIATE_TEST_SUITE_P(All, DepthwiseOnTarget, testing::ValuesIn(supported_simd_targets()),
-                         [](const auto& target) { return std::string(target.param); });
+INSTANTIATE_TEST_SUITE_P(Targets, DepthwiseOnTarget, test::all_targets(), test::target_name);
 
 }  // namespace
 }  // namespace nybble

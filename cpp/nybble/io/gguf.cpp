@@ -18,6 +18,7 @@ constexpr std::string_view kMagic = "GGUF";
 constexpr uint32_t kVersion = 3;
 constexpr uint64_t kDefaultAlignment = 32;
 constexpr std::string_view kAlignmentKey = "general.alignment";
+constexpr size_t kMostBlockElements = 256;
 constexpr double kDecodeNanoseconds = 2.0;  // a guess, for one number
 
 // The types of metadata; a list names the type of its entries behind it.
