@@ -81,6 +81,7 @@ class ArrayAt:
         """A copy with ``x - value`` in place of every selected ``x``."""
 
 class ArrayIterator:
+    """What ``iter(array)`` returns."""
     def __iter__(self) -> ArrayIterator: ...
     def __next__(self) -> array: ...
 
@@ -527,7 +528,15 @@ class array:
     def __deepcopy__(self, arg0: Any, /) -> array: ...
     def __div__(self, other: _Operand, /) -> array: ...
     def __divmod__(self, other: _Operand, /) -> tuple[array, array]: ...
-    def __dlpack__(self, **kwargs: Any) -> Any: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: _StreamOrDevice = None,
+        max_version: Any = None,
+        dl_device: Any = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A DLPack capsule on the same memory where that is possible."""
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def __eq__(self, other: object, /) -> array: ...  # type: ignore[override]
     def __float__(self) -> float: ...
@@ -2178,6 +2187,27 @@ def floor_divide(
         >>> import nybble.core as mx
         >>> mx.floor_divide(mx.array([7, -7]), 2)
         array([3, -4], dtype=int32)
+    """
+
+def from_dlpack(x: _Operand, /, *, copy: bool | None = None) -> array:
+    """An array from an object of another library that has ``__dlpack__``.
+
+    Args:
+        x: lies in memory of the CPU.
+        copy: True copies always. None shares memory that is marked read-only, which nobody will change,
+            and copies other memory. False shares it anyway: whoever writes to it changes the array.
+            Writing to the array never writes to shared memory.
+
+    Raises:
+        TypeError: ``x`` has no ``__dlpack__``.
+        ValueError: memory of another device, elements that no dtype can hold, or ``copy=False`` where
+            the memory cannot be shared.
+
+    Example:
+        >>> import numpy as np
+        >>> import nybble.core as mx
+        >>> mx.from_dlpack(np.arange(3, dtype=np.int16))
+        array([0, 1, 2], dtype=int16)
     """
 
 def from_fp8(
