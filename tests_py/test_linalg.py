@@ -98,8 +98,8 @@ def test_semidefinite_matrices_have_factors_although_rounding_makes_them_indefin
         a = root @ root.T
         factor = to_numpy(mx.linalg.cholesky(to_ours(a), upper)).astype(np.float64)
         product = factor.T @ factor if upper else factor @ factor.T
-        # Each of the columns that count as zero leaves n eps of the diagonal.
-        bound = 6 * 6 * 4 * EPSILON[dtype] * np.abs(a).max()
+        # What the pivots that count as zero may leave: 100 n eps of the diagonal.
+        bound = 100 * 6 * 2 * EPSILON[dtype] * np.abs(a).max()
         np.testing.assert_allclose(product, a, rtol=0, atol=bound)
 
 

@@ -129,14 +129,17 @@ constexpr std::string_view kSingular = "of the batch is singular.";
 namespace {
 
 /// For matrices that rounding made indefinite: pivots of which nothing but rounding errors is left
-/// count as zero, and so do their columns. False if a pivot is smaller.
+/// count as zero, and so do their columns. False if a pivot is more negative than such errors,
+/// which a nearly singular leading part makes larger, can explain.
 bool semidefinite_factor(const In& a, double epsilon, Out l) {
+  constexpr double kGrowth = 100;
   l.setZero();
   const Eigen::Index n = a.rows();
+  const double largest = a.diagonal().maxCoeff();
   for (Eigen::Index j = 0; j < n; ++j) {
     const double pivot = a(j, j) - l.row(j).head(j).squaredNorm();
-    const double rounding = static_cast<double>(n) * epsilon * a(j, j);
-    if (!(pivot >= -rounding)) return false;
+    const double rounding = static_cast<double>(n) * epsilon * largest;
+    if (!(pivot >= -kGrowth * rounding)) return false;
     if (pivot <= rounding) continue;
     l(j, j) = std::sqrt(pivot);
     for (Eigen::Index i = j + 1; i < n; ++i) {

@@ -17,7 +17,7 @@
 namespace nybble::linalg {
 
 /// L with a = L L^T, lower triangular; or U with a = U^T U. Reads one triangle of a: the lower one,
-/// or the upper. Of a semidefinite matrix, pivots below n eps times the diagonal count as zero.
+/// or the upper. Pivots that rounding of a semidefinite matrix left near zero count as zero.
 /// std::runtime_error for other matrices (MLX returns a part of L).
 array cholesky(const array& a, bool upper = false);
 /// The inverse of the matrix whose Cholesky factor this is.
