@@ -43,7 +43,9 @@ def test_the_format_may_differ_from_the_suffix(tmp_path, format):
     SAVES[format](tmp_path / "a", mx.arange(3))
     (tmp_path / f"a.{format}").rename(tmp_path / "a.bin")
     assert load_one(tmp_path / "a.bin", format).tolist() == [0, 1, 2]
-    with pytest.raises(ValueError, match="the format 'bin' is not supported, expected npy, npz, safetensors or gguf"):
+    with pytest.raises(
+        ValueError, match="the format 'bin' is not supported, expected npy, npz, safetensors"
+    ):
         mx.load(tmp_path / "a.bin")
 
 
