@@ -21,10 +21,10 @@ TEST(FindFormat, PrefersTheArgumentToTheSuffix) {
 }
 
 TEST(FindFormat, ListsTheFormatsWhenThereIsNone) {
-  for (const char* name : {"x", "a.npy/x", "x.gguf", "x.", ""}) {
+  for (const char* name : {"x", "a.npy/x", "x.ggml", "x.", ""}) {
     const std::string text =
         test::message_of<std::invalid_argument>([&] { find_format("load", std::nullopt, name); });
-    EXPECT_NE(text.find("expected npy, npz or safetensors."), std::string::npos) << text;
+    EXPECT_NE(text.find("expected npy, npz, safetensors or gguf."), std::string::npos) << text;
   }
 }
 

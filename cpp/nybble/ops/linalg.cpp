@@ -126,6 +126,36 @@ constexpr std::string_view kSingular = "of the batch is singular.";
 
 // ---- Cholesky ----
 
+namespace {
+
+/// For matrices that rounding made indefinite: pivots of which nothing but rounding errors is left
+/// count as zero, and so do their columns. False if a pivot is more negative than such errors,
+/// which a nearly singular leading part makes larger, can explain.
+bool semidefinite_factor(const In& a, double epsilon, Out l) {
+  constexpr double kGrowth = 100;
+  l.setZero();
+  const Eigen::Index n = a.rows();
+  const double largest = a.diagonal().maxCoeff();
+  for (Eigen::Index j = 0; j < n; ++j) {
+    const double pivot = a(j, j) - l.row(j).head(j).squaredNorm();
+    const double rounding = static_cast<double>(n) * epsilon * largest;
+    if (!(pivot >= -kGrowth * rounding)) return false;
+    if (pivot <= rounding) continue;
+    l(j, j) = std::sqrt(pivot);
+    for (Eigen::Index i = j + 1; i < n; ++i) {
+      l(i, j) = (a(i, j) - l.row(i).head(j).dot(l.row(j).head(j))) / l(j, j);
+    }
+  }
+  return true;
+}
+
+double epsilon_of(Dtype dtype) {
+  return dtype == Dtype::kFloat32 ? std::numeric_limits<float>::epsilon()
+                                  : std::numeric_limits<double>::epsilon();
+}
+
+}  // namespace
+
 array cholesky(const array& a, bool upper) {
   constexpr std::string_view kOp = "linalg.cholesky";
   return apply_op({kOp, {&a}, {{"upper", upper}}}, [&] {
@@ -136,10 +166,15 @@ array cholesky(const array& a, bool upper) {
     Failures failures;
     for_matrices(a, cubed(a) / 3, [&](int64_t i) {
       const Eigen::LLT<Matrix> factor(matrix(source, i));
-      if (factor.info() != Eigen::Success) return failures.add(i);
-      matrix_of(out, i) = Matrix(factor.matrixL());
+      if (factor.info() == Eigen::Success) {
+        matrix_of(out, i) = Matrix(factor.matrixL());
+      } else if (!semidefinite_factor(matrix(source, i), epsilon_of(a.dtype()),
+                                      matrix_of(out, i))) {
+        failures.add(i);
+      }
     });
-    failures.report(kOp, "of the batch is not positive definite.");
+    failures.report(
+        kOp, "of the batch is neither positive definite nor, but for rounding, semidefinite.");
     return astype(upper ? swapaxes(out, -1, -2) : out, a.dtype());
   });
 }
@@ -369,8 +404,7 @@ array pinv(const array& a) {
     const array source = as_doubles(a);
     array out = doubles(with_last(a, {a.shape(-1), a.shape(-2)}));
     if (out.size() == 0) return astype(out, a.dtype());
-    const double epsilon = a.dtype() == Dtype::kFloat32 ? std::numeric_limits<float>::epsilon()
-                                                        : std::numeric_limits<double>::epsilon();
+    const double epsilon = epsilon_of(a.dtype());
     Failures failures;
     for_matrices(a, 20 * cubed(a), [&](int64_t i) {
       const In m = matrix(source, i);

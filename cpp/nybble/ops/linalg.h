@@ -17,7 +17,8 @@
 namespace nybble::linalg {
 
 /// L with a = L L^T, lower triangular; or U with a = U^T U. Reads one triangle of a: the lower one,
-/// or the upper. std::runtime_error unless a is positive definite (MLX returns a part of L).
+/// or the upper. Pivots that rounding of a semidefinite matrix left near zero count as zero.
+/// std::runtime_error for other matrices (MLX returns a part of L).
 array cholesky(const array& a, bool upper = false);
 /// The inverse of the matrix whose Cholesky factor this is.
 array cholesky_inv(const array& factor, bool upper = false);

@@ -169,30 +169,38 @@ void multiply_numbers(const NumbersTile& tile) {
 
 constexpr size_t kMaxTileRows = 12;
 
-/// One group of one row before it is known whether the low parts are needed.
+/// A piece of a row holds whole blocks of codes: one group, or two of 16.
+constexpr size_t kMaxPieceGroups = 2;
+
+/// One piece of one row before it is known whether the low parts are needed.
 struct RowNumbers {
   alignas(64) int32_t numbers[kMaxPiece];
-  float scale;
+  float scales[kMaxPieceGroups];
   bool in_range;
   bool tame;
   float nan;
 };
 
-void round_to_numbers(const float* x, size_t piece, RowNumbers& row) {
+void round_to_numbers(const float* x, size_t piece, size_t group, RowNumbers& row) {
   constexpr size_t kPlanes = 2;
-  const PieceMeasures measures = measure(x, piece);
-  row.nan = std::isnan(measures.largest) ? measures.largest : 0.0f;
-  row.in_range = measures.largest == 0.0f || row.nan != 0.0f ||
-                 (measures.largest <= kLargestX && measures.largest >= kSmallestX);
+  row.nan = 0.0f;
+  row.in_range = true;
   row.tame = true;
-  row.scale = 0.0f;
-  if (!row.in_range || measures.largest == 0.0f || row.nan != 0.0f) {
-    std::memset(row.numbers, 0, piece * sizeof(int32_t));
-    return;
+  for (size_t k = 0; k < piece; k += group) {
+    float& scale = row.scales[k / group];
+    scale = 0.0f;
+    const float largest = largest_of(x + k, group);
+    if (!(largest <= kLargestX && largest >= kSmallestX)) {
+      std::memset(row.numbers + k, 0, group * sizeof(int32_t));
+      if (std::isnan(largest)) row.nan = largest;
+      row.in_range = row.in_range && (std::isnan(largest) || largest == 0.0f);
+      continue;
+    }
+    scale = choose_scale(largest, kPlanes);
+    const float residuals = round_part(x + k, group, scale, row.numbers + k);
+    const Sizes sizes = measure(x + k, group);
+    row.tame = row.tame && residuals <= kTolerance[kPlanes] * sizes.nonzero * sizes.typical;
   }
-  row.scale = choose_scale(measures.largest, kPlanes);
-  const float residuals = round_piece(x, piece, row.scale, row.numbers);
-  row.tame = residuals <= kTolerance[kPlanes] * measures.nonzero * measures.typical;
 }
 
 /// Row i of a piece.
@@ -229,25 +237,26 @@ NumbersFound pack(const NumbersRows& rows) {
         row[i] = RowNumbers{};
         continue;
       }
-      round_to_numbers(rows.x + static_cast<ptrdiff_t>(i) * rows.x_stride + at, piece, row[i]);
+      round_to_numbers(rows.x + static_cast<ptrdiff_t>(i) * rows.x_stride + at, piece, rows.group,
+                       row[i]);
       found.in_range = found.in_range && row[i].in_range;
       low = low || !row[i].tame;
     }
     if (!found.in_range) return found;
     for (size_t i = 0; i < rows.tile_rows; ++i) {
-      const float unit = low ? row[i].scale * 0x1p-16f : row[i].scale;
-      if (low && row[i].scale != 0.0f) {
-        round_piece(rows.x + static_cast<ptrdiff_t>(i) * rows.x_stride + at, piece, unit,
-                    row[i].numbers);
-      }
-      store_numbers(rows, row[i], piece, at, i, low);
+      const float* x = rows.x + static_cast<ptrdiff_t>(i) * rows.x_stride + at;
       for (size_t k = 0; k < piece; k += rows.group) {
+        const float scale = row[i].scales[k / rows.group];
+        const float unit = low ? scale * 0x1p-16f : scale;
+        int32_t* numbers = row[i].numbers + k;
+        if (low && scale != 0.0f) round_part(x + k, rows.group, unit, numbers);
         int64_t sum = 0;
-        for (size_t j = 0; j < rows.group; ++j) sum += row[i].numbers[k + j];
+        for (size_t j = 0; j < rows.group; ++j) sum += numbers[j];
         const size_t g = (at + k) / rows.group * rows.tile_rows + i;
-        rows.scales[g] = row[i].scale;
+        rows.scales[g] = scale;
         rows.sums[g] = row[i].nan != 0.0f ? row[i].nan : static_cast<float>(sum) * unit;
       }
+      store_numbers(rows, row[i], piece, at, i, low);
     }
     for (size_t k = 0; k < piece; k += rows.group) rows.low_used[(at + k) / rows.group] = low;
     found.low_groups += low ? piece / rows.group : 0;
@@ -262,36 +271,28 @@ NumbersFound pack_bytes(const NumbersRows& rows) {
   const uint8_t* places = quad_places(rows.group);
   auto* bytes = reinterpret_cast<int8_t*>(rows.numbers);
   alignas(64) int32_t numbers[kMaxPiece];
-  std::memset(bytes, 0, rows.columns * rows.tile_rows);
   for (size_t i = 0; i < rows.tile_rows; ++i) {
     for (size_t at = 0; at < rows.columns; at += piece) {
       const float* x = rows.x + static_cast<ptrdiff_t>(i) * rows.x_stride + at;
-      PieceMeasures measures{0.0f, 0.0f, 0.0f};
-      if (i < rows.rows) measures = measure(x, piece);
-      const bool nan = std::isnan(measures.largest);
-      if (!nan && measures.largest != 0.0f &&
-          !(measures.largest <= kLargestX && measures.largest >= kSmallestX)) {
-        return {false, 0};
-      }
-      float scale = 0.0f;
-      if (!nan && measures.largest != 0.0f) {
-        scale = choose_scale(measures.largest, kPlanes);
-        round_piece(x, piece, scale, numbers);
-        for (size_t b = 0; b < piece; ++b) {
-          const size_t block = at + b - b % kCodeBlock;
-          const size_t quad = places[b % kCodeBlock / 4];
-          bytes[block * rows.tile_rows + (quad * rows.tile_rows + i) * 4 + b % 4] =
-              static_cast<int8_t>(numbers[b - b % kCodeBlock + rows.order[b % kCodeBlock]]);
-        }
-      }
       for (size_t k = 0; k < piece; k += rows.group) {
-        int32_t sum = 0;
-        if (scale != 0.0f) {
-          for (size_t j = 0; j < rows.group; ++j) sum += numbers[k + j];
-        }
+        const float largest = i < rows.rows ? largest_of(x + k, rows.group) : 0.0f;
         const size_t g = (at + k) / rows.group * rows.tile_rows + i;
-        rows.scales[g] = scale;
-        rows.sums[g] = nan ? measures.largest : static_cast<float>(sum) * scale;
+        rows.scales[g] = 0.0f;
+        rows.sums[g] = std::isnan(largest) ? largest : 0.0f;
+        std::memset(numbers + k, 0, rows.group * sizeof(int32_t));
+        if (std::isnan(largest) || largest == 0.0f) continue;
+        if (!(largest <= kLargestX && largest >= kSmallestX)) return {false, 0};
+        rows.scales[g] = choose_scale(largest, kPlanes);
+        round_part(x + k, rows.group, rows.scales[g], numbers + k);
+        int32_t sum = 0;
+        for (size_t j = 0; j < rows.group; ++j) sum += numbers[k + j];
+        rows.sums[g] = static_cast<float>(sum) * rows.scales[g];
+      }
+      for (size_t b = 0; b < piece; ++b) {
+        const size_t block = at + b - b % kCodeBlock;
+        const size_t quad = places[b % kCodeBlock / 4];
+        bytes[block * rows.tile_rows + (quad * rows.tile_rows + i) * 4 + b % 4] =
+            static_cast<int8_t>(numbers[b - b % kCodeBlock + rows.order[b % kCodeBlock]]);
       }
     }
   }

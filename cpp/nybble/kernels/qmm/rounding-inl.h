@@ -25,39 +25,45 @@ using IntTag = hn::RebindToSigned<FloatTag>;
 
 constexpr size_t kMaxPiece = 128;
 
-/// What the scale of a piece is chosen by.
-struct PieceMeasures {
-  float largest;  // |x|; infinity or NaN if there is one
+/// The largest |x| of a piece; infinity or NaN if there is one.
+[[maybe_unused]] float largest_of(const float* x, size_t piece) {
+  const FloatTag d;
+  auto largest = hn::Zero(d);
+  auto nan = hn::Zero(d);
+  for (size_t i = 0; i < piece; i += hn::Lanes(d)) {
+    const auto value = hn::Abs(hn::LoadU(d, x + i));
+    largest = hn::Max(largest, value);
+    nan = hn::Add(nan, value);  // NaN stays NaN, which a maximum may lose
+  }
+  const float sum = hn::GetLane(hn::SumOfLanes(d, nan));
+  return sum != sum ? sum : hn::GetLane(hn::MaxOfLanes(d, largest));
+}
+
+/// What residuals are compared with.
+struct Sizes {
   float typical;  // about the geometric mean of |x| over x != 0
   float nonzero;  // how many
 };
 
 constexpr int kLogarithmShift = 8;
 
-[[maybe_unused]] PieceMeasures measure(const float* x, size_t piece) {
+[[maybe_unused]] Sizes measure(const float* x, size_t count) {
   const FloatTag d;
-  auto largest = hn::Zero(d);
   auto logarithms = hn::Zero(d);
   auto nonzero = hn::Zero(d);
-  auto nan = hn::Zero(d);
-  for (size_t i = 0; i < piece; i += hn::Lanes(d)) {
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
     const auto value = hn::Abs(hn::LoadU(d, x + i));
-    largest = hn::Max(largest, value);
-    nan = hn::Add(nan, value);  // NaN stays NaN, which a maximum may lose
     // The bits of a positive float grow like its logarithm.
     const auto bits = hn::ShiftRight<kLogarithmShift>(hn::BitCast(IntTag(), value));
     logarithms = hn::Add(logarithms, hn::ConvertTo(d, bits));
     nonzero = hn::Add(nonzero, hn::IfThenZeroElse(hn::Eq(value, hn::Zero(d)), hn::Set(d, 1.0f)));
   }
-  PieceMeasures measures{hn::GetLane(hn::MaxOfLanes(d, largest)), 0.0f,
-                         hn::GetLane(hn::SumOfLanes(d, nonzero))};
-  if (measures.nonzero > 0.0f) {
-    const float mean = hn::GetLane(hn::SumOfLanes(d, logarithms)) / measures.nonzero;
-    measures.typical = std::bit_cast<float>(static_cast<uint32_t>(mean) << kLogarithmShift);
+  Sizes sizes{0.0f, hn::GetLane(hn::SumOfLanes(d, nonzero))};
+  if (sizes.nonzero > 0.0f) {
+    const float mean = hn::GetLane(hn::SumOfLanes(d, logarithms)) / sizes.nonzero;
+    sizes.typical = std::bit_cast<float>(static_cast<uint32_t>(mean) << kLogarithmShift);
   }
-  const float sum = hn::GetLane(hn::SumOfLanes(d, nan));
-  if (sum != sum) measures.largest = sum;
-  return measures;
+  return sizes;
 }
 
 /// The largest number of so many digits, and the power of two below it.
@@ -86,13 +92,13 @@ float power_of_two(int exponent) {
 }
 
 /// numbers = round(x / scale) with the upper bit of every digit turned; returns sum |residual|.
-[[maybe_unused]] float round_piece(const float* x, size_t piece, float scale, int32_t* numbers) {
+[[maybe_unused]] float round_part(const float* x, size_t count, float scale, int32_t* numbers) {
   const FloatTag d;
   const IntTag di;
   const auto inverse = hn::Set(d, 1.0f / scale);
   const auto unit = hn::Set(d, scale);
   auto residuals = hn::Zero(d);
-  for (size_t i = 0; i < piece; i += hn::Lanes(d)) {
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
     const auto value = hn::LoadU(d, x + i);
     const auto number = hn::NearestInt(hn::Mul(value, inverse));
     hn::StoreU(number, di, numbers + i);

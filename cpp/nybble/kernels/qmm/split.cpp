@@ -42,6 +42,28 @@ constexpr float kLeastNonzero = 8;
 // With more than a part of 8 of the pieces wild, one pass in floating point is faster than both.
 constexpr size_t kMostWild = 8;
 
+struct RoundedPart {
+  float scale;  // 0 where all of x is; NaN if x holds one
+  bool tame;    // the numbers are within what the contract leaves them
+};
+
+/// The numbers of the columns that share a scale of w.
+RoundedPart round_group(const float* x, const PlanesLayout& layout, int32_t* numbers) {
+  const float largest = largest_of(x, layout.entry);
+  const bool in_range = largest <= kLargestX && largest >= kSmallestX;
+  if (!in_range) {
+    std::fill_n(numbers, layout.entry, 0);
+    if (std::isnan(largest)) return {largest, true};
+    return {0.0f, largest == 0.0f};
+  }
+  const float scale = choose_scale(largest, layout.planes);
+  const float residuals = round_part(x, layout.entry, scale, numbers);
+  if (layout.planes == 1) return {scale, true};
+  const Sizes sizes = measure(x, layout.entry);
+  const float allowed = kTolerance[layout.planes] * sizes.nonzero * sizes.typical;
+  return {scale, sizes.nonzero >= kLeastNonzero && residuals <= allowed};
+}
+
 void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow& row) {
   HWY_ALIGN int32_t numbers[kMaxPiece];
   const size_t piece_bytes = layout.piece * layout.planes;
@@ -51,35 +73,29 @@ void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow
     int8_t* planes = row.planes + p * piece_bytes;
     float* scales = row.scales + p * entries;
     float* sums = row.sums + p * entries;
-    const PieceMeasures measures = measure(x, layout.piece);
-    const bool in_range = measures.largest <= kLargestX && measures.largest >= kSmallestX;
-    float scale = 0.0f;
-    // NaN needs no products: as the sum of x it makes every output of its row NaN.
-    const bool nan = std::isnan(measures.largest);
-    bool tame = measures.largest == 0.0f || nan;
-    if (in_range) {
-      scale = choose_scale(measures.largest, layout.planes);
-      const float residuals = round_piece(x, layout.piece, scale, numbers);
-      const bool exact_enough =
-          residuals <= kTolerance[layout.planes] * measures.nonzero * measures.typical;
-      tame = layout.planes == 1 || (exact_enough && measures.nonzero >= kLeastNonzero);
+    bool tame = true;
+    float nan = 0.0f;
+    // Group by group: beside a group of large x and small weights, one of small x and large weights
+    // may be the whole sum.
+    for (size_t e = 0; e < entries; ++e) {
+      int32_t* part = numbers + e * layout.entry;
+      const RoundedPart rounded = round_group(x + e * layout.entry, layout, part);
+      scales[e] = rounded.scale;
+      int32_t sum = 0;
+      for (size_t i = 0; i < layout.entry; ++i) sum += part[i];
+      sums[e] = static_cast<float>(sum) * rounded.scale;
+      tame = tame && rounded.tame;
+      if (std::isnan(rounded.scale)) nan = rounded.scale;
     }
-    if (!tame) row.wild[row.wild_count++] = static_cast<uint32_t>(p);
-    if (!tame || !in_range) {
-      std::memset(planes, 0, piece_bytes);
-      for (size_t e = 0; e < entries; ++e) {
-        scales[e] = 0.0f;
-        sums[e] = nan ? measures.largest : 0.0f;
-      }
+    if (tame && !std::isnan(nan)) {
+      store_digits(numbers, layout.piece, layout, planes);
       continue;
     }
-    store_digits(numbers, layout.piece, layout, planes);
-    for (size_t e = 0; e < entries; ++e) {
-      int32_t sum = 0;
-      for (size_t i = 0; i < layout.entry; ++i) sum += numbers[e * layout.entry + i];
-      scales[e] = scale;
-      sums[e] = static_cast<float>(sum) * scale;
-    }
+    // NaN needs no products: as the sum of x it makes every output of its row NaN.
+    if (!std::isnan(nan)) row.wild[row.wild_count++] = static_cast<uint32_t>(p);
+    std::memset(planes, 0, piece_bytes);
+    std::fill_n(scales, entries, 0.0f);
+    std::fill_n(sums, entries, nan);
   }
   const size_t pieces = columns / layout.piece;
   if (row.wild_count * kMostWild > pieces) {
