@@ -348,3 +348,20 @@ def test_impossible_thread_numbers_raise():
     for threads in (0, -1, 1 << 20):
         with pytest.raises(ValueError, match="1 to 1024"):
             mx.set_num_threads(threads)
+
+
+def test_only_scalars_take_a_format():
+    assert f"{mx.array(1.0):.2f}" == "1.00"
+    assert f"{mx.array([1.0, 2.0])}" == "array([1, 2], dtype=float32)"
+    with pytest.raises(TypeError, match=r"only 0-d arrays take a format.*shape \(2,\)"):
+        f"{mx.array([1.0, 2.0]):.2f}"
+
+
+def test_integers_are_not_divided_in_place():
+    x = mx.array([1, 2])
+    with pytest.raises(ValueError, match=r"\[divide\].*int32.*x = x / y"):
+        x /= 2
+    assert x.tolist() == [1, 2]
+    y = mx.array([1.0, 2.0])
+    y /= 2
+    assert y.tolist() == [0.5, 1.0]

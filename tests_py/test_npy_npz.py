@@ -248,3 +248,14 @@ def test_mutated_files_load_as_numpy_reads_them_or_raise(tmp_path, index):
             if theirs.dtype.kind in "iuf":
                 assert theirs.astype(theirs.dtype.newbyteorder("<")).tobytes() == bits(mx, x)[2]
     assert min(outcomes.values()) > 20
+
+
+def test_compressed_npz_is_smaller_and_holds_the_same(tmp_path):
+    arrays = {"zeros": mx.zeros((100, 100)), "ints": mx.arange(10)}
+    mx.savez(tmp_path / "plain.npz", **arrays)
+    mx.savez_compressed(tmp_path / "small", mx.ones(3), **arrays)
+    assert (tmp_path / "small.npz").stat().st_size < (tmp_path / "plain.npz").stat().st_size / 10
+    for loaded in (mx.load(tmp_path / "small.npz"), np.load(tmp_path / "small.npz")):
+        assert np.array_equal(np.array(loaded["zeros"]), np.zeros((100, 100)))
+        assert np.array(loaded["arr_0"]).tolist() == [1, 1, 1]
+        assert np.array(loaded["ints"]).tolist() == list(range(10))

@@ -346,3 +346,26 @@ def test_errors_say_what_came_and_what_was_expected():
         mx.random.uniform(key=mx.array([1, 2]))
     with pytest.raises(ValueError, match=r"float64.*astype"):
         mx.random.uniform(dtype=mx.float64)
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (3, 2)])
+def test_multivariate_normal_is_that_of_mlx(shape):
+    root = np.random.default_rng(0).normal(size=(2, 4, 4)).astype(np.float32)
+    cov, mean = root @ root.swapaxes(-1, -2), np.arange(4, dtype=np.float32)
+    expected = mlx.random.multivariate_normal(
+        mlx.array(mean), mlx.array(cov), (*shape, 2), key=mlx.random.key(3), stream=mlx.cpu
+    )
+    got = mx.random.multivariate_normal(
+        mx.array(mean), mx.array(cov), (*shape, 2), key=mx.random.key(3)
+    )
+    np.testing.assert_allclose(np.array(got), np.array(expected), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "mean, cov, dtype",
+    [((2,), (3, 3), "float32"), ((), (2, 2), "float32"), ((2,), (2, 3), "float32")]
+    + [((2,), (2, 2), "float16")],
+)
+def test_multivariate_normal_refuses_what_does_not_fit(mean, cov, dtype):
+    with pytest.raises(ValueError, match=r"\[multivariate_normal\]"):
+        mx.random.multivariate_normal(mx.zeros(mean), mx.ones(cov), dtype=getattr(mx, dtype))

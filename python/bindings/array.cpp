@@ -203,7 +203,11 @@ void def_conversions(ArrayClass& cls) {
   cls.def("__repr__", [](const array& self) { return to_string(self); });
   cls.def("__str__", [](const array& self) { return to_string(self); });
   cls.def("__format__", [](const py::object& self, const py::str& spec) -> py::object {
-    if (py::len(spec) == 0 || get_array(self).ndim() != 0) return py::str(self);
+    if (py::len(spec) == 0) return py::str(self);
+    if (get_array(self).ndim() != 0) {
+      fail_type("array", "only 0-d arrays take a format such as '", std::string(spec),
+                "'; this one has shape ", get_array(self).shape(), ".");
+    }
     return element_to_python(get_array(self), 0).attr("__format__")(spec);
   });
 }

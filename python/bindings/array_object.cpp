@@ -121,6 +121,18 @@ PyObject* in_place(PyObject* self, PyObject* other) {
   });
 }
 
+/// /= of integers would need another dtype, which names bound to the object do not expect.
+PyObject* divide_in_place(PyObject* self, PyObject* other) {
+  return guarded([&]() -> PyObject* {
+    const Dtype dtype = get_array(self).dtype();
+    if (!is_inexact(dtype)) {
+      fail("divide", "the quotient of an array of ", dtype,
+           " is floating and cannot take its place; use x = x / y, or //=.");
+    }
+    return in_place<kDivide>(self, other);
+  });
+}
+
 template <PyObject* (*kSlot)(PyObject*, PyObject*)>
 PyObject* without_modulus(PyObject* a, PyObject* b, PyObject* modulus) {
   if (modulus == Py_None) return kSlot(a, b);
@@ -161,7 +173,7 @@ void set_number_slots(PyNumberMethods& number) {
   number.nb_inplace_add = &in_place<kAdd>;
   number.nb_inplace_subtract = &in_place<kSubtract>;
   number.nb_inplace_multiply = &in_place<kMultiply>;
-  number.nb_inplace_true_divide = &in_place<kDivide>;
+  number.nb_inplace_true_divide = &divide_in_place;
   number.nb_inplace_floor_divide = &in_place<kFloorDivide>;
   number.nb_inplace_remainder = &in_place<kRemainder>;
   number.nb_inplace_power = &without_modulus<&in_place<kPower>>;

@@ -8,6 +8,7 @@
 
 #include "module.h"
 #include "nybble/base/thread_pool.h"
+#include "nybble/io/atomic_file.h"
 #include "nybble/io/load.h"
 #include "nybble/io/names.h"
 #include "nybble/io/npy.h"
@@ -224,19 +225,65 @@ void save_npy(const py::object& file, array arr) {
       [&](Writer& writer) { write_npy(writer, arr); });
 }
 
-void save_npz(const py::object& file, const py::args& args, const py::kwargs& kwargs) {
+/// The arrays by name; those without one are arr_0, arr_1 and so on.
+std::vector<NamedArray> to_npz_arrays(std::string_view op, const py::args& args,
+                                      const py::kwargs& kwargs) {
   for (size_t i = 0; i < args.size(); ++i) {
     const py::str name("arr_" + std::to_string(i));
     if (kwargs.contains(name)) {
-      fail("savez", "positional array ", i, " would be named '", std::string(name),
+      fail(op, "positional array ", i, " would be named '", std::string(name),
            "', which a keyword argument is already.");
     }
     kwargs[name] = args[i];
   }
-  const std::vector<NamedArray> arrays = to_named_arrays("savez", kwargs);
+  return to_named_arrays(op, kwargs);
+}
+
+void save_npz(const py::object& file, const py::args& args, const py::kwargs& kwargs) {
+  const std::vector<NamedArray> arrays = to_npz_arrays("savez", args, kwargs);
   save_to(
       "savez", file, [&](const std::string& path) { savez(path, arrays); },
       [&](Writer& writer) { write_npz("savez", writer, arrays); });
+}
+
+class Memory : public Writer {
+ public:
+  using Writer::write;
+  void write(const void* data, size_t size_bytes) override {
+    bytes.append(static_cast<const char*>(data), size_bytes);
+  }
+  std::string bytes;
+};
+
+/// The members of a zip file deflated, by Python's zlib: the engine has none.
+std::string deflated(const std::string& stored) {
+  const auto zipfile = py::module_::import("zipfile");
+  const auto memory = py::module_::import("io").attr("BytesIO");
+  const py::object source = zipfile.attr("ZipFile")(memory(py::bytes(stored)));
+  const py::object result = memory();
+  const py::object target = zipfile.attr("ZipFile")(result, "w", zipfile.attr("ZIP_DEFLATED"));
+  for (const py::handle member : source.attr("infolist")()) {
+    const py::object name = member.attr("filename");
+    target.attr("writestr")(name, source.attr("read")(name));
+  }
+  target.attr("close")();
+  return py::cast<std::string>(result.attr("getvalue")());
+}
+
+void save_npz_compressed(const py::object& file, const py::args& args, const py::kwargs& kwargs) {
+  constexpr std::string_view kOp = "savez_compressed";
+  const std::vector<NamedArray> arrays = to_npz_arrays(kOp, args, kwargs);
+  Memory stored;
+  write_npz(kOp, stored, arrays);
+  const std::string bytes = deflated(stored.bytes);
+  save_to(
+      kOp, file,
+      [&](const std::string& path) {
+        AtomicFile target(kOp, path.ends_with(".npz") ? path : path + ".npz");
+        target.write(bytes);
+        target.commit();
+      },
+      [&](Writer& writer) { writer.write(bytes); });
 }
 
 void save_tensors(const py::object& file, const py::dict& arrays,
@@ -403,6 +450,28 @@ Example:
     ...     arrays = mx.load(os.path.join(folder, "x.npz"))
     >>> arrays["arr_0"], arrays["b"]
     (array([0, 1], dtype=int32), array([0, 1, 2], dtype=int32))
+)doc");
+  m.def("savez_compressed", &save_npz_compressed, "file"_a, R"doc(
+Saves several arrays in NumPy's npz format, compressed. The whole file is made in memory first.
+
+Args:
+    file: a name, to which ``.npz`` is appended unless it ends so, or a file object opened for
+        writing bytes.
+    *args: arrays, named ``arr_0``, ``arr_1`` and so on.
+    **kwargs: arrays by name.
+
+Raises:
+    ValueError: a keyword is the name of a positional array.
+    RuntimeError: the file cannot be written. One that was there before is unchanged.
+
+Example:
+    >>> import os, tempfile
+    >>> import nybble.core as mx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     mx.savez_compressed(os.path.join(folder, "x"), zeros=mx.zeros(1000))
+    ...     arrays = mx.load(os.path.join(folder, "x.npz"))
+    >>> arrays["zeros"].shape
+    (1000,)
 )doc");
   m.def("save_safetensors", &save_tensors, "file"_a, "arrays"_a, "metadata"_a = py::none(), R"doc(
 Saves arrays in the safetensors format.

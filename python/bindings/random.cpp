@@ -155,6 +155,35 @@ Example:
     array([1.81609, -0.482623, 0.339889], dtype=float32)
 )doc");
   m.def(
+      "multivariate_normal",
+      [](array mean, array cov, const py::object& shape, OptionalDtype dtype, OptionalArray key,
+         StreamArgument) {
+        return random::multivariate_normal(mean, cov, shape_sequence("multivariate_normal", shape),
+                                           dtype.value_or(Dtype::kFloat32), key);
+      },
+      "mean"_a, "cov"_a, "shape"_a = py::tuple(), "dtype"_a = Dtype::kFloat32, "key"_a = py::none(),
+      "stream"_a = py::none(), R"doc(
+Jointly normal numbers of a mean and a covariance.
+
+Args:
+    mean: ``[..., n]``.
+    cov: ``[..., n, n]``, symmetric and positive semidefinite; of others the result means nothing.
+    shape: a sequence of ints, broadcast with the leading dimensions of ``mean`` and ``cov``.
+    dtype: float32.
+    key: by default a new key of the calling thread.
+
+Returns:
+    ``[..., n]``, float32.
+
+Raises:
+    ValueError: another dtype, shapes that do not fit, not a key.
+
+Example:
+    >>> import nybble.core as mx
+    >>> mx.random.multivariate_normal(mx.zeros(2), mx.eye(2), (3,)).shape
+    (3, 2)
+)doc");
+  m.def(
       "truncated_normal",
       [](const py::object& lower, const py::object& upper, const py::object& shape,
          OptionalDtype dtype, OptionalArray key, StreamArgument) {

@@ -47,6 +47,13 @@ array normal(const Shape& shape, Dtype dtype = Dtype::kFloat32,
              const std::optional<array>& scale = std::nullopt,
              const std::optional<array>& key = std::nullopt);
 
+/// Jointly normal: mean + z . sqrt(cov), z normal. mean [..., n], cov [..., n, n] symmetric and
+/// positive semidefinite, else the result means nothing; float32. The shape of the result is that
+/// of the leading dimensions and `shape` broadcast, and n.
+array multivariate_normal(const array& mean, const array& cov, const Shape& shape = {},
+                          Dtype dtype = Dtype::kFloat32,
+                          const std::optional<array>& key = std::nullopt);
+
 /// Normally distributed under the condition lower <= x <= upper. Without a shape, that of the
 /// bounds.
 array truncated_normal(const array& lower, const array& upper,

@@ -7,7 +7,9 @@
 #include "nybble/kernels/elementwise/math.h"
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/indexing.h"
+#include "nybble/ops/linalg.h"
 #include "nybble/ops/lines.h"
+#include "nybble/ops/matmul.h"
 #include "nybble/ops/op.h"
 #include "nybble/ops/random.h"
 #include "nybble/ops/random_words.h"
@@ -248,6 +250,26 @@ array permutation(int64_t n, const std::optional<array>& key) {
 array permutation(const array& x, int64_t axis, const std::optional<array>& key) {
   const size_t place = normalize_axis("permutation", axis, x.ndim());
   return take(x, permutation(x.shape()[place], key), static_cast<int64_t>(place));
+}
+
+array multivariate_normal(const array& mean, const array& cov, const Shape& shape, Dtype dtype,
+                          const std::optional<array>& key) {
+  constexpr std::string_view kOp = "multivariate_normal";
+  if (dtype != Dtype::kFloat32) fail(kOp, "got dtype ", dtype, ", expected float32.");
+  if (mean.ndim() < 1 || cov.ndim() < 2 || cov.shape(-1) != cov.shape(-2) ||
+      mean.shape(-1) != cov.shape(-1)) {
+    fail(kOp, "mean and cov have shapes ", mean.shape(), " and ", cov.shape(),
+         ", expected [..., n] and [..., n, n].");
+  }
+  const Shape means(mean.shape().begin(), mean.shape().end() - 1);
+  const Shape covs(cov.shape().begin(), cov.shape().end() - 2);
+  Shape result_shape = broadcast(kOp, broadcast(kOp, covs, means), shape);
+  result_shape.push_back(mean.shape(-1));
+  // The root of a symmetric matrix from its singular values: u . sqrt(s) . v^T.
+  const std::vector<array> usv = linalg::svd(astype(cov, Dtype::kFloat32));
+  const array root = matmul(multiply(usv[0], expand_dims(sqrt(usv[1]), Dims{-2})), usv[2]);
+  const array samples = normal(result_shape, dtype, std::nullopt, std::nullopt, key);
+  return add(mean, squeeze(matmul(expand_dims(samples, Dims{-2}), root), Dims{-2}));
 }
 
 }  // namespace nybble::random
