@@ -60,7 +60,8 @@ Lane<T> extreme_of(const T* x, int64_t n) {
   using L = Lane<T>;
   const hn::ScalableTag<L> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  if (n < lanes) {
+  // Alone in its vector, int8 and int16 come out wrong of GCC 12's own vectors of the loops below.
+  if (HWY_TARGET == HWY_SCALAR || n < lanes) {
     L best = static_cast<L>(x[0]);
     for (int64_t i = 1; i < n; ++i) {
       const L value = static_cast<L>(x[i]);
