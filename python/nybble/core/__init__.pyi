@@ -3802,6 +3802,29 @@ def savez(file: _File, *args: array, **kwargs: array) -> None:
         (array([0, 1], dtype=int32), array([0, 1, 2], dtype=int32))
     """
 
+def savez_compressed(file: _File, *args: array, **kwargs: array) -> None:
+    """Saves several arrays in NumPy's npz format, compressed. The whole file is made in memory first.
+
+    Args:
+        file: a name, to which ``.npz`` is appended unless it ends so, or a file object opened for
+            writing bytes.
+        *args: arrays, named ``arr_0``, ``arr_1`` and so on.
+        **kwargs: arrays by name.
+
+    Raises:
+        ValueError: a keyword is the name of a positional array.
+        RuntimeError: the file cannot be written. One that was there before is unchanged.
+
+    Example:
+        >>> import os, tempfile
+        >>> import nybble.core as mx
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     mx.savez_compressed(os.path.join(folder, "x"), zeros=mx.zeros(1000))
+        ...     arrays = mx.load(os.path.join(folder, "x.npz"))
+        >>> arrays["zeros"].shape
+        (1000,)
+    """
+
 def searchsorted(
     sorted_sequence: array,
     values: array,

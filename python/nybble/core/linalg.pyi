@@ -19,7 +19,7 @@ def cholesky(
         upper: return ``L.T`` instead.
 
     Raises:
-        RuntimeError: a matrix is not positive definite.
+        RuntimeError: a matrix is neither positive definite nor, but for rounding, semidefinite.
         ValueError: another dtype, or matrices that are not square.
 
     Example:

@@ -129,6 +129,35 @@ def laplace(
         array([-2.66849, 0.463046, -0.309328], dtype=float32)
     """
 
+def multivariate_normal(
+    mean: array,
+    cov: array,
+    shape: _Ints = (),
+    dtype: Dtype | None = float32,
+    key: array | None = None,
+    stream: _StreamOrDevice = None,
+) -> array:
+    """Jointly normal numbers of a mean and a covariance.
+
+    Args:
+        mean: ``[..., n]``.
+        cov: ``[..., n, n]``, symmetric and positive semidefinite; of others the result means nothing.
+        shape: a sequence of ints, broadcast with the leading dimensions of ``mean`` and ``cov``.
+        dtype: float32.
+        key: by default a new key of the calling thread.
+
+    Returns:
+        ``[..., n]``, float32.
+
+    Raises:
+        ValueError: another dtype, shapes that do not fit, not a key.
+
+    Example:
+        >>> import nybble.core as mx
+        >>> mx.random.multivariate_normal(mx.zeros(2), mx.eye(2), (3,)).shape
+        (3, 2)
+    """
+
 def normal(
     shape: _Ints = (),
     dtype: Dtype | None = float32,
