@@ -197,9 +197,8 @@ void round_to_numbers(const float* x, size_t piece, size_t group, RowNumbers& ro
       continue;
     }
     scale = choose_scale(largest, kPlanes);
-    const float residuals = round_part(x + k, group, scale, row.numbers + k);
-    const Sizes sizes = measure(x + k, group);
-    row.tame = row.tame && residuals <= kTolerance[kPlanes] * sizes.nonzero * sizes.typical;
+    const bool exact = round_exactly(x + k, group, scale, kPlanes, row.numbers + k);
+    row.tame = row.tame && exact;
   }
 }
 

@@ -20,7 +20,11 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-using FloatTag = hn::CappedTag<float, kCodeBlock>;
+/// As many columns are judged together: of more, a few large x might hide many small ones, whose
+/// weights may be the large ones.
+constexpr size_t kJudged = 16;
+
+using FloatTag = hn::CappedTag<float, kJudged>;
 using IntTag = hn::RebindToSigned<FloatTag>;
 
 constexpr size_t kMaxPiece = 128;
@@ -106,6 +110,28 @@ float power_of_two(int exponent) {
         hn::Add(residuals, hn::Abs(hn::Sub(value, hn::Mul(hn::ConvertTo(d, number), unit))));
   }
   return hn::GetLane(hn::SumOfLanes(d, residuals));
+}
+
+/// Rounds a group of columns; true if the residuals are within what the contract leaves them.
+[[maybe_unused]] bool round_exactly(const float* x, size_t count, float scale, size_t planes,
+                                    int32_t* numbers) {
+  bool exact = true;
+  for (size_t i = 0; i < count; i += kJudged) {
+    const float residuals = round_part(x + i, kJudged, scale, numbers + i);
+    const Sizes sizes = measure(x + i, kJudged);
+    exact = exact && residuals <= kTolerance[planes] * sizes.nonzero * sizes.typical;
+  }
+  return exact;
+}
+
+[[maybe_unused]] float count_nonzero(const float* x, size_t count) {
+  const FloatTag d;
+  auto nonzero = hn::Zero(d);
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
+    const auto zero = hn::Eq(hn::LoadU(d, x + i), hn::Zero(d));
+    nonzero = hn::Add(nonzero, hn::IfThenZeroElse(zero, hn::Set(d, 1.0f)));
+  }
+  return hn::GetLane(hn::SumOfLanes(d, nonzero));
 }
 
 }  // namespace

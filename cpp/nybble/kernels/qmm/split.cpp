@@ -57,11 +57,9 @@ RoundedPart round_group(const float* x, const PlanesLayout& layout, int32_t* num
     return {0.0f, largest == 0.0f};
   }
   const float scale = choose_scale(largest, layout.planes);
-  const float residuals = round_part(x, layout.entry, scale, numbers);
-  if (layout.planes == 1) return {scale, true};
-  const Sizes sizes = measure(x, layout.entry);
-  const float allowed = kTolerance[layout.planes] * sizes.nonzero * sizes.typical;
-  return {scale, sizes.nonzero >= kLeastNonzero && residuals <= allowed};
+  const bool exact = round_exactly(x, layout.entry, scale, layout.planes, numbers);
+  const bool enough = layout.planes == 1 || count_nonzero(x, layout.entry) >= kLeastNonzero;
+  return {scale, exact && enough};
 }
 
 void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow& row) {
