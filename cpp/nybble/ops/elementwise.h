@@ -142,9 +142,9 @@ array rsqrt(const array& x);
 array reciprocal(const array& x);
 /// 1 / (1 + exp(-x)). Not for complex numbers.
 array sigmoid(const array& x);
-/// Activation functions, computed in float32 (or float64) and rounded once. Not for complex numbers.
-/// x * sigmoid(x), x * sigmoid(1.702 * x), x * (1 + erf(x / sqrt(2))) / 2, and
-/// x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2.
+/// Activation functions, computed in float32 (or float64) and rounded once. Not for complex
+/// numbers. x * sigmoid(x), x * sigmoid(1.702 * x), x * (1 + erf(x / sqrt(2))) / 2, and x * (1 +
+/// tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2.
 array silu(const array& x);
 array gelu_sigmoid(const array& x);
 array gelu(const array& x);

@@ -404,7 +404,7 @@ class QQLinear(Module):
             self.weight = mx.dequantize(
                 self.weight, self.scales, None, self.group_size, self.bits, self.mode
             )
-            self.scales = None
+            del self["scales"]
             self._quantized = False
 
     def _set_training_mode(self, mode: bool) -> None:

@@ -3,6 +3,7 @@
 from nybble.nn.activation_layers import *
 from nybble.nn.activations import *
 from nybble.nn.containers import *
+from nybble.nn.convolution import *
 from nybble.nn.distributed import (
     AllToShardedLinear,
     QuantizedAllToShardedLinear,
@@ -16,6 +17,8 @@ from nybble.nn.layers import (
     activations,
     base,
     containers,
+    convolution,
+    convolution_transpose,
     distributed,
     dropout,
     embedding,
