@@ -77,3 +77,29 @@ def test_caches_samplers_and_saved_prompts_work_as_on_mlx(answers, name):
 def test_parameters_have_the_same_names(answers):
     expected, got = (answer["llama/parameters"].tolist() for answer in answers)
     assert got == expected
+
+
+def test_transformers_takes_nybble_for_mlx(tmp_path):
+    source = f"""
+import sys
+import nybble.compat
+nybble.compat.install()
+sys.path.insert(0, {str(PROGRAM.parent)!r})
+from pathlib import Path
+from mlx_lm_program import write_tokenizer
+from transformers import PreTrainedTokenizerFast
+from transformers.utils import is_mlx_available
+assert is_mlx_available()
+folder = Path({str(tmp_path)!r})
+write_tokenizer(folder)
+tokenizer = PreTrainedTokenizerFast(
+    tokenizer_file=str(folder / "tokenizer.json"), unk_token="w0", pad_token="w1"
+)
+ids = tokenizer(["w3 w4", "w5"], return_tensors="mlx", padding=True)["input_ids"]
+print(type(ids), ids.tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source], env=OFFLINE, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "<class 'mlx.core.array'> [[3, 4], [5, 1]]"
