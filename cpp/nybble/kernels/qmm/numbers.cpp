@@ -197,8 +197,8 @@ void round_to_numbers(const float* x, size_t piece, size_t group, RowNumbers& ro
       continue;
     }
     scale = choose_scale(largest, kPlanes);
-    const bool exact = round_exactly(x + k, group, scale, kPlanes, row.numbers + k);
-    row.tame = row.tame && exact;
+    const Rounded rounded = round_group(x + k, group, scale, kPlanes, row.numbers + k);
+    row.tame = row.tame && rounded.exact;
   }
 }
 

@@ -45,8 +45,15 @@ constexpr size_t kMaxPiece = 128;
 
 /// What residuals are compared with.
 struct Sizes {
-  float typical;  // about the geometric mean of |x| over x != 0
-  float nonzero;  // how many
+  float logarithms = 0.0f;  // the sum of about log2 |x| over x != 0, in units of the bits below
+  float nonzero = 0.0f;     // how many
+
+  void add(const Sizes& other) {
+    logarithms += other.logarithms;
+    nonzero += other.nonzero;
+  }
+  /// nonzero times about the geometric mean of |x| over x != 0.
+  float total() const;
 };
 
 constexpr int kLogarithmShift = 8;
@@ -62,12 +69,13 @@ constexpr int kLogarithmShift = 8;
     logarithms = hn::Add(logarithms, hn::ConvertTo(d, bits));
     nonzero = hn::Add(nonzero, hn::IfThenZeroElse(hn::Eq(value, hn::Zero(d)), hn::Set(d, 1.0f)));
   }
-  Sizes sizes{0.0f, hn::GetLane(hn::SumOfLanes(d, nonzero))};
-  if (sizes.nonzero > 0.0f) {
-    const float mean = hn::GetLane(hn::SumOfLanes(d, logarithms)) / sizes.nonzero;
-    sizes.typical = std::bit_cast<float>(static_cast<uint32_t>(mean) << kLogarithmShift);
-  }
-  return sizes;
+  return {hn::GetLane(hn::SumOfLanes(d, logarithms)), hn::GetLane(hn::SumOfLanes(d, nonzero))};
+}
+
+[[maybe_unused]] float Sizes::total() const {
+  if (nonzero == 0.0f) return 0.0f;
+  const auto mean = static_cast<uint32_t>(logarithms / nonzero);
+  return nonzero * std::bit_cast<float>(mean << kLogarithmShift);
 }
 
 /// The largest number of so many digits, and the power of two below it.
@@ -115,29 +123,26 @@ float power_of_two(int exponent) {
   return hn::GetLane(hn::SumOfLanes(d, residuals));
 }
 
-/// Rounds a group of columns; true if the residuals are within what the contract leaves them.
-[[maybe_unused]] bool round_exactly(const float* x, size_t count, float scale, size_t planes,
-                                    int32_t* numbers) {
+struct Rounded {
+  bool exact;     // the residuals are within what the contract leaves them
+  float nonzero;  // how many x are not 0
+};
+
+/// Rounds a group of columns.
+[[maybe_unused]] Rounded round_group(const float* x, size_t count, float scale, size_t planes,
+                                     int32_t* numbers) {
   bool exact = true;
   float all_residuals = 0.0f;
+  Sizes all_sizes;
   for (size_t i = 0; i < count; i += kJudged) {
     const float residuals = round_part(x + i, kJudged, scale, numbers + i);
     const Sizes sizes = measure(x + i, kJudged);
-    exact = exact && residuals <= kPartTolerance[planes] * sizes.nonzero * sizes.typical;
+    exact = exact && residuals <= kPartTolerance[planes] * sizes.total();
     all_residuals += residuals;
+    all_sizes.add(sizes);
   }
-  const Sizes sizes = measure(x, count);
-  return exact && all_residuals <= kTolerance[planes] * sizes.nonzero * sizes.typical;
-}
-
-[[maybe_unused]] float count_nonzero(const float* x, size_t count) {
-  const FloatTag d;
-  auto nonzero = hn::Zero(d);
-  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto zero = hn::Eq(hn::LoadU(d, x + i), hn::Zero(d));
-    nonzero = hn::Add(nonzero, hn::IfThenZeroElse(zero, hn::Set(d, 1.0f)));
-  }
-  return hn::GetLane(hn::SumOfLanes(d, nonzero));
+  exact = exact && all_residuals <= kTolerance[planes] * all_sizes.total();
+  return {exact, all_sizes.nonzero};
 }
 
 }  // namespace

@@ -42,13 +42,13 @@ constexpr float kLeastNonzero = 8;
 // With more than a part of 8 of the pieces wild, one pass in floating point is faster than both.
 constexpr size_t kMostWild = 8;
 
-struct RoundedPart {
+struct RoundedEntry {
   float scale;  // 0 where all of x is; NaN if x holds one
   bool tame;    // the numbers are within what the contract leaves them
 };
 
 /// The numbers of the columns that share a scale of w.
-RoundedPart round_group(const float* x, const PlanesLayout& layout, int32_t* numbers) {
+RoundedEntry round_entry(const float* x, const PlanesLayout& layout, int32_t* numbers) {
   const float largest = largest_of(x, layout.entry);
   const bool in_range = largest <= kLargestX && largest >= kSmallestX;
   if (!in_range) {
@@ -57,9 +57,9 @@ RoundedPart round_group(const float* x, const PlanesLayout& layout, int32_t* num
     return {0.0f, largest == 0.0f};
   }
   const float scale = choose_scale(largest, layout.planes);
-  const bool exact = round_exactly(x, layout.entry, scale, layout.planes, numbers);
-  const bool enough = layout.planes == 1 || count_nonzero(x, layout.entry) >= kLeastNonzero;
-  return {scale, exact && enough};
+  const Rounded rounded = round_group(x, layout.entry, scale, layout.planes, numbers);
+  const bool enough = layout.planes == 1 || rounded.nonzero >= kLeastNonzero;
+  return {scale, rounded.exact && enough};
 }
 
 void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow& row) {
@@ -77,7 +77,7 @@ void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow
     // may be the whole sum.
     for (size_t e = 0; e < entries; ++e) {
       int32_t* part = numbers + e * layout.entry;
-      const RoundedPart rounded = round_group(x + e * layout.entry, layout, part);
+      const RoundedEntry rounded = round_entry(x + e * layout.entry, layout, part);
       scales[e] = rounded.scale;
       int32_t sum = 0;
       for (size_t i = 0; i < layout.entry; ++i) sum += part[i];
