@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "convert.h"
+#include "indexing.h"
 #include "interop.h"
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/matmul.h"

@@ -28,8 +28,8 @@ inline array* exact_array(PyObject* object) {
 /// A new object that holds the array.
 py::object new_array_object(array&& value);
 
-/// Fills the type's slots: creation's counterpart, operators, comparisons, properties, indexing,
-/// the buffer protocol. To be given to py::class_.
+/// Fills the type's slots: deallocation, operators, comparisons, properties, indexing, the buffer
+/// protocol. To be given to py::class_.
 py::custom_type_setup array_type_setup();
 
 }  // namespace nybble::python

@@ -43,10 +43,6 @@ array share_array(py::handle value, std::optional<Dtype> dtype, std::optional<bo
 /// An operand of an op: an array of ours as it is, anything else as by make_array.
 array to_array(std::string_view op, py::handle value);
 
-/// x[index], and x[index] = value.
-array get_subscript(array self, py::handle index);
-void set_subscript(array& self, py::handle index, py::handle value);
-
 /// Two operands. Python and NumPy scalars and NumPy arrays are weak: they take the dtype of the
 /// array on the other side where that can hold their kind. ValueError if an integer does not fit.
 std::pair<array, array> to_operands(std::string_view op, py::handle a, py::handle b);
