@@ -42,10 +42,7 @@ array gathered_rows(const array& x, const GatherPairs& pairs, std::span<const in
 std::optional<array> matrix_scales(std::string_view op, const std::optional<array>& global_scale,
                                    const QuantizedMatrix& w) {
   if (!global_scale) return std::nullopt;
-  const QuantFormat& format = *w.quantization().format;
-  if (!format.has_global_scale()) {
-    fail(op, "global_scale was given, but mode \"", format.mode, "\" has none. Leave it out.");
-  }
+  check_has_global_scale(op, *w.quantization().format);
   if (!(global_scale->shape() == w.batch()) || global_scale->dtype() != Dtype::kFloat32) {
     fail(op, "global_scale has shape ", global_scale->shape(), " and dtype ", global_scale->dtype(),
          ", expected one float32 for each matrix of w: shape ", w.batch(), ".");

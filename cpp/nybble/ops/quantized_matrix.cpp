@@ -80,11 +80,14 @@ bool is_weight(Dtype dtype) {
   });
 }
 
+void check_has_global_scale(std::string_view op, const QuantFormat& format, std::string_view name) {
+  if (format.has_global_scale()) return;
+  fail(op, name, " was given, but mode \"", format.mode, "\" has none. Leave it out.");
+}
+
 void check_global_scale(std::string_view op, const array& global_scale, const QuantFormat& format,
                         std::string_view name) {
-  if (!format.has_global_scale()) {
-    fail(op, name, " was given, but mode \"", format.mode, "\" has none. Leave it out.");
-  }
+  check_has_global_scale(op, format, name);
   if (global_scale.size() != 1) {
     fail(op, name, " has shape ", global_scale.shape(), ", expected one number.");
   }

@@ -14,6 +14,10 @@ namespace nybble {
 /// True for the dtypes that weights are made from and multiplied in: float16, bfloat16, float32.
 bool is_weight(Dtype dtype);
 
+/// Throws std::invalid_argument that names `op` and `name` unless the format has a global scale.
+void check_has_global_scale(std::string_view op, const QuantFormat& format,
+                            std::string_view name = "global_scale");
+
 /// Throws std::invalid_argument that names `op` and `name` unless the global scale is one float32
 /// number, and the format has one.
 void check_global_scale(std::string_view op, const array& global_scale, const QuantFormat& format,
