@@ -3,29 +3,27 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <random>
 #include <vector>
 
 #include "nybble/kernels/reduce/reduce.h"
 #include "nybble/kernels/reduce/scan.h"
+#include "support/floats.h"
 #include "support/targets.h"
 
 namespace nybble::kernels {
 namespace {
 
+using test::for_floats;
+using test::kInfinity;
+using test::kNan;
+using test::normal;
+using test::wide;
 using ReduceOnTarget = test::OnTarget;
 
 // Around the sizes of vectors, of four of them, and of the blocks of the kernels.
 constexpr int64_t kLengths[] = {1, 2, 3, 7, 8, 9, 31, 33, 63, 64, 100, 513, 1025, 2049, 4097, 5000};
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-template <class T>
-long double wide(T value) {
-  return static_cast<long double>(static_cast<Arithmetic<T>>(value));
-}
 
 /// Half a unit in the last place of T at the value, and the smallest number of 16-bit formats.
 template <class T>
@@ -35,15 +33,6 @@ double half_ulp(double value) {
                      : std::is_same_v<T, bfloat16> ? 8
                                                    : 11;
   return std::fabs(value) * std::ldexp(1.0, -digits) * 1.001 + 0x1p-25;
-}
-
-template <class T>
-std::vector<T> normal(int64_t n, double mean = 0.0) {
-  std::mt19937 random(static_cast<unsigned>(n));
-  std::normal_distribution<double> distribution(mean, 1.0);
-  std::vector<T> x;
-  for (int64_t i = 0; i < n; ++i) x.push_back(convert<T>(distribution(random)));
-  return x;
 }
 
 struct Accumulators {
@@ -85,14 +74,6 @@ std::vector<T> column(const std::vector<T>& x, int64_t n, int64_t i) {
 }
 
 /// Calls f(dtype, T()) for the floating dtypes.
-template <class F>
-void for_floats(F&& f) {
-  f(Dtype::kFloat16, float16());
-  f(Dtype::kBfloat16, bfloat16());
-  f(Dtype::kFloat32, float());
-  f(Dtype::kFloat64, double());
-}
-
 template <class T>
 void expect_sum(const std::vector<T>& x, double got) {
   long double sum = 0.0L;

@@ -4,27 +4,24 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <random>
 #include <vector>
 
 #include "nybble/kernels/fast/norm.h"
 #include "nybble/kernels/fast/softmax.h"
+#include "support/floats.h"
 #include "support/targets.h"
 
 namespace nybble::kernels {
 namespace {
 
+using test::for_floats;
+using test::kInfinity;
+using test::kNan;
+using test::normal;
+using test::wide;
 using RowsOnTarget = test::OnTarget;
 
 constexpr int64_t kLengths[] = {1, 2, 3, 4, 5, 7, 8, 9, 31, 33, 64, 100, 1023, 1025, 16384, 16391};
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-template <class T>
-long double wide(T value) {
-  return static_cast<long double>(static_cast<Arithmetic<T>>(value));
-}
 
 /// Half a unit in the last place of T at the value.
 template <class T>
@@ -39,23 +36,6 @@ long double half_ulp(long double value) {
                          : kBfloat                  ? -133
                                                     : -24;
   return std::fabs(value) * std::ldexp(1.0L, -kDigits) * 1.001L + std::ldexp(0.5L, kLeast);
-}
-
-template <class T>
-std::vector<T> normal(int64_t n, double mean, double deviation) {
-  std::mt19937 random(static_cast<unsigned>(n));
-  std::normal_distribution<double> distribution(mean, deviation);
-  std::vector<T> x;
-  for (int64_t i = 0; i < n; ++i) x.push_back(convert<T>(distribution(random)));
-  return x;
-}
-
-template <class F>
-void for_floats(F&& f) {
-  f(Dtype::kFloat16, float16());
-  f(Dtype::kBfloat16, bfloat16());
-  f(Dtype::kFloat32, float());
-  f(Dtype::kFloat64, double());
 }
 
 template <class T>
