@@ -1,6 +1,7 @@
 #include "nybble/kernels/elementwise/convert.h"
 
 #include "nybble/ops/elementwise_common.h"
+#include "nybble/ops/streamed.h"
 
 namespace nybble {
 namespace {
@@ -13,9 +14,14 @@ void convert_into(const array& operand, Dtype dtype, void* to) {
   const Strides dense = dense_strides(x.shape());
   const StridedWalk walk(x.shape(), {&x.strides(), &dense});
   const void* from = x.data();
+  const int64_t stride = walk.row_stride(0);
+  const size_t itemsize = size_bytes(dtype);
+  const bool streamed = is_streamed(x.size(), itemsize);
   for_row_pieces(walk, kSimpleCostNs, [&](const StridedWalk::Offsets& at, int64_t n) {
-    kernel(advance(from, at[0], x.itemsize()), walk.row_stride(0),
-           advance(to, at[1], size_bytes(dtype)), n);
+    write_row(streamed, advance(to, at[1], itemsize), itemsize, n,
+              [&](int64_t first, int64_t count, void* target) {
+                kernel(advance(from, at[0] + first * stride, x.itemsize()), stride, target, count);
+              });
   });
 }
 
@@ -37,14 +43,21 @@ array choose(const array& condition, const array& x, const array& y) {
   const void* from_y = y.data();
   void* to = out.mutable_data();
   const size_t itemsize = out.itemsize();
+  const int64_t c_stride = walk.row_stride(0);
+  const int64_t x_stride = walk.row_stride(1);
+  const int64_t y_stride = walk.row_stride(2);
+  const bool streamed = is_streamed(out.size(), itemsize);
   for_row_pieces(walk, kSimpleCostNs, [&](const StridedWalk::Offsets& at, int64_t n) {
-    const kernels::SelectRow row{conditions + at[0],
-                                 walk.row_stride(0),
-                                 advance(from_x, at[1], itemsize),
-                                 walk.row_stride(1),
-                                 advance(from_y, at[2], itemsize),
-                                 walk.row_stride(2)};
-    kernel(row, advance(to, at[3], itemsize), n);
+    write_row(streamed, advance(to, at[3], itemsize), itemsize, n,
+              [&](int64_t first, int64_t count, void* target) {
+                const kernels::SelectRow row{conditions + at[0] + first * c_stride,
+                                             c_stride,
+                                             advance(from_x, at[1] + first * x_stride, itemsize),
+                                             x_stride,
+                                             advance(from_y, at[2] + first * y_stride, itemsize),
+                                             y_stride};
+                kernel(row, target, count);
+              });
   });
   return out;
 }

@@ -2,6 +2,10 @@
 
 #include <cstdlib>
 
+#include "nybble/kernels/elementwise/lookup.h"
+#include "nybble/ops/half_tables.h"
+#include "nybble/ops/streamed.h"
+
 namespace nybble {
 namespace {
 
@@ -24,6 +28,11 @@ bool is_transposed(const array& x) {
   return false;
 }
 
+bool is_tabled(const array& x, Dtype result, double cost_ns_each) {
+  return result == x.dtype() && (result == Dtype::kFloat16 || result == Dtype::kBfloat16) &&
+         x.size() >= kTabledElements && cost_ns_each >= kFunctionCostNs;
+}
+
 }  // namespace
 
 const array& in_row_order(const array& x, std::optional<array>& copy) {
@@ -38,14 +47,29 @@ array run_unary(const array& operand, Dtype result, kernels::UnaryKernel kernel,
     kernel(from, 1, out.mutable_data(), operand.size());
     return out;
   }
+  const uint16_t* table = nullptr;
+  if (is_tabled(operand, result, cost_ns_each)) {
+    table = half_table(kernel);
+    cost_ns_each = kSimpleCostNs;
+  }
   std::optional<array> copy;
   const array& x = in_row_order(operand, copy);
   const StridedWalk walk(x.shape(), {&x.strides(), &out.strides()});
   const void* from = x.data();
   void* to = out.mutable_data();
+  const int64_t stride = walk.row_stride(0);
+  const bool streamed = is_streamed(out.size(), out.itemsize());
   for_row_pieces(walk, cost_ns_each, [&](const StridedWalk::Offsets& at, int64_t n) {
-    kernel(advance(from, at[0], x.itemsize()), walk.row_stride(0),
-           advance(to, at[1], out.itemsize()), n);
+    write_row(streamed, advance(to, at[1], out.itemsize()), out.itemsize(), n,
+              [&](int64_t first, int64_t count, void* target) {
+                const void* row = advance(from, at[0] + first * stride, x.itemsize());
+                if (table == nullptr) {
+                  kernel(row, stride, target, count);
+                } else {
+                  kernels::lookup_row(table, static_cast<const uint16_t*>(row), stride,
+                                      static_cast<uint16_t*>(target), count);
+                }
+              });
   });
   return out;
 }
@@ -72,10 +96,16 @@ array run_binary(std::string_view op, const array& left, const array& right, Dty
   const void* from_a = a.data();
   const void* from_b = b.data();
   void* to = out.mutable_data();
+  const int64_t a_stride = walk.row_stride(0);
+  const int64_t b_stride = walk.row_stride(1);
+  const bool streamed = is_streamed(out.size(), out.itemsize());
   for_row_pieces(walk, cost_ns_each, [&](const StridedWalk::Offsets& at, int64_t n) {
-    kernel(advance(from_a, at[0], a.itemsize()), walk.row_stride(0),
-           advance(from_b, at[1], b.itemsize()), walk.row_stride(1),
-           advance(to, at[2], out.itemsize()), n);
+    write_row(streamed, advance(to, at[2], out.itemsize()), out.itemsize(), n,
+              [&](int64_t first, int64_t count, void* target) {
+                kernel(advance(from_a, at[0] + first * a_stride, a.itemsize()), a_stride,
+                       advance(from_b, at[1] + first * b_stride, b.itemsize()), b_stride, target,
+                       count);
+              });
   });
   return out;
 }

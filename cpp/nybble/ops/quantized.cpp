@@ -13,6 +13,7 @@
 #include "nybble/ops/op.h"
 #include "nybble/ops/quantized_matrix.h"
 #include "nybble/ops/quantized_product.h"
+#include "nybble/ops/streamed.h"
 #include "nybble/quant/float_group.h"
 #include "nybble/quant/format.h"
 #include "nybble/quant/group_fit.h"
@@ -26,10 +27,6 @@ constexpr double kQuantizeNanoseconds = 0.4;       // a weight
 constexpr double kSearchNanoseconds = 50.0;        // a weight, fit="mse"
 constexpr double kQuantizeFloatNanoseconds = 5.0;  // a weight, codes that are floats
 constexpr double kDequantizeNanoseconds = 0.3;     // a weight
-
-// From this size on, dequantized weights are written around the caches, of which they would leave
-// nothing that is of use to anybody.
-constexpr int64_t kStreamedBytes = int64_t{32} << 20;
 
 std::atomic<const GroupFit*> default_group_fit{nullptr};
 
@@ -306,7 +303,7 @@ array dequantize_all(const QuantizedMatrix& matrices, Dtype dtype) {
   array out(shape, dtype);
   if (out.size() == 0) return out;
   const double cost_ns = kDequantizeNanoseconds * static_cast<double>(matrices.columns());
-  const bool stream = out.size() * static_cast<int64_t>(out.itemsize()) >= kStreamedBytes;
+  const bool stream = is_streamed(out.size(), out.itemsize());
   visit_dtype(dtype, [&](auto tag) {
     using To = typename decltype(tag)::type;
     if constexpr (kIsFloating<To>) {

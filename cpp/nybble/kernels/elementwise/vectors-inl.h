@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "nybble/kernels/elementwise/vectors.h"
 #include "nybble/kernels/simd/narrow-inl.h"
@@ -29,19 +30,51 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr size_t kBlock = 256;
 inline constexpr size_t kMaxLanes = hn::MaxLanes(hn::ScalableTag<float>());
 
+/// So many vectors are computed side by side: a function is a chain of dependent instructions, and
+/// what waits for an operand fills the schedulers of a core.
+inline constexpr size_t kSideBySide = 4;
+
+/// The hardware follows a stream of memory up to the end of its page only.
+inline constexpr size_t kLineBytes = 64;
+inline constexpr size_t kBytesAhead = 2048;
+
+/// Asks for what comes kBytesAhead after kVectors vectors.
+template <size_t kVectors, class D, class T>
+HWY_INLINE void fetch(D d, const T* x) {
+  const auto* ahead = reinterpret_cast<const char*>(x) + kBytesAhead;
+  for (size_t i = 0; i < kVectors * hn::Lanes(d) * sizeof(T); i += kLineBytes) {
+    hwy::Prefetch(ahead + i);
+  }
+}
+
+/// out[i] = op(x[i]) for kVectors vectors.
+template <size_t kVectors, class Op, class D, class T, class Out>
+HWY_INLINE void apply_unary(D d, const T* HWY_RESTRICT x, Out* HWY_RESTRICT out) {
+  const size_t lanes = hn::Lanes(d);
+  hn::Vec<D> value[kVectors];
+#pragma GCC unroll 16
+  for (size_t v = 0; v < kVectors; ++v) value[v] = Op::apply(d, load_wide(d, x + v * lanes));
+#pragma GCC unroll 16
+  for (size_t v = 0; v < kVectors; ++v) store_narrow(d, value[v], out + v * lanes);
+}
+
 /// out[i] = op(x[i]), both dense.
 template <class Op, class T, class Out>
 HWY_NOINLINE void dense_unary(const T* HWY_RESTRICT x, Out* HWY_RESTRICT out, size_t n) {
   const hn::ScalableTag<float> d;
   const size_t lanes = hn::Lanes(d);
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) store_narrow(d, Op::apply(d, load_wide(d, x + i)), out + i);
+  for (; i + kSideBySide * lanes <= n; i += kSideBySide * lanes) {
+    fetch<kSideBySide>(d, x + i);
+    apply_unary<kSideBySide, Op>(d, x + i, out + i);
+  }
+  for (; i + lanes <= n; i += lanes) apply_unary<1, Op>(d, x + i, out + i);
   if (i == n) return;
-  if (n >= lanes) return dense_unary<Op, T, Out>(x + n - lanes, out + n - lanes, lanes);
+  if (n >= lanes) return apply_unary<1, Op>(d, x + n - lanes, out + n - lanes);
   HWY_ALIGN T padded[kMaxLanes] = {};
   HWY_ALIGN Out result[kMaxLanes];
   std::memcpy(padded, x, n * sizeof(T));
-  dense_unary<Op, T, Out>(padded, result, lanes);
+  apply_unary<1, Op>(d, padded, result);
   std::memcpy(out, result, n * sizeof(Out));
 }
 
