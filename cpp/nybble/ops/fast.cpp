@@ -4,6 +4,7 @@
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/op.h"
 #include "nybble/ops/rows.h"
+#include "nybble/ops/streamed.h"
 
 namespace nybble::fast {
 namespace {
@@ -61,6 +62,7 @@ array normalize(std::string_view op, Selector select, const array& x, Dtype dtyp
   call.bias = bias ? bias->data() : nullptr;
   call.n = x.shape(-1);
   call.eps = parameters.eps;
+  call.stream = is_streamed(out.size(), out.itemsize());
   const void* from = rows.data();
   void* to = out.mutable_data();
   const size_t itemsize = out.itemsize();
@@ -72,6 +74,7 @@ array normalize(std::string_view op, Selector select, const array& x, Dtype dtyp
                      row.out = advance(to, at[1] + i * walk.row_stride(1), itemsize);
                      kernel(row);
                    }
+                   if (call.stream) kernels::finish_streams();
                  });
   return out;
 }

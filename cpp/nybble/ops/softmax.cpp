@@ -7,6 +7,7 @@
 #include "nybble/ops/reduce.h"
 #include "nybble/ops/reduce_axes.h"
 #include "nybble/ops/rows.h"
+#include "nybble/ops/streamed.h"
 
 namespace nybble {
 namespace {
@@ -32,12 +33,15 @@ void softmax_rows(const kernels::SoftmaxKernel& kernel, const array& x, size_t a
   void* to = out.mutable_data();
   const int64_t length = x.shape()[axis];
   const size_t itemsize = x.itemsize();
+  const bool stream = is_streamed(x.size(), itemsize);
   for_row_pieces(walk, kSoftmaxCostNs * static_cast<double>(length),
                  [&](const StridedWalk::Offsets& at, int64_t lines) {
                    for (int64_t i = 0; i < lines; ++i) {
                      kernel.row(advance(from, at[0] + i * walk.row_stride(0), itemsize),
-                                advance(to, at[1] + i * walk.row_stride(1), itemsize), length);
+                                advance(to, at[1] + i * walk.row_stride(1), itemsize), length,
+                                stream);
                    }
+                   if (stream) kernels::finish_streams();
                  });
 }
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "nybble/kernels/fast/norm.h"
 #include "nybble/kernels/fast/softmax.h"
+#include "nybble/kernels/simd/stream.h"
 #include "support/floats.h"
 #include "support/targets.h"
 
@@ -66,8 +68,12 @@ TEST_P(RowsOnTarget, SoftmaxIsExactToRounding) {
       std::vector<T> x = normal<T>(n, 3.0, 20.0);  // some results are subnormal, some zero
       if (n > 3) x[2] = convert<T>(-kInfinity);
       std::vector<T> out(x.size());
-      softmax(dtype).row(x.data(), out.data(), n);
+      softmax(dtype).row(x.data(), out.data(), n, false);
       expect_softmax(x, out);
+      std::vector<T> streamed(x.size());
+      softmax(dtype).row(x.data(), streamed.data(), n, true);
+      finish_streams();
+      EXPECT_EQ(std::memcmp(streamed.data(), out.data(), out.size() * sizeof(T)), 0);
     }
   });
 }
@@ -108,7 +114,7 @@ TEST_P(RowsOnTarget, SoftmaxOfNanOrInfinityIsNan) {
         x[static_cast<size_t>(n / 2)] = convert<T>(special);
         if (special == -kInfinity) std::fill(x.begin(), x.end(), x[static_cast<size_t>(n / 2)]);
         std::vector<T> out(x.size());
-        softmax(dtype).row(x.data(), out.data(), n);
+        softmax(dtype).row(x.data(), out.data(), n, false);
         for (const T value : out) ASSERT_TRUE(std::isnan(wide(value)));
         std::fill(out.begin(), out.end(), convert<T>(0.0));
         softmax(dtype).columns({x.data(), 1, out.data(), 1, n, 1});
@@ -143,7 +149,11 @@ TEST_P(RowsOnTarget, NormsAreExactToAnUlpHoweverLargeTheMean) {
         std::vector<T> out(x.size());
         for (const bool centered : {false, true}) {
           const NormKernel norm = centered ? layer_norm(dtype) : rms_norm(dtype);
-          norm({x.data(), nullptr, nullptr, out.data(), n, 1e-5});
+          norm({x.data(), nullptr, nullptr, out.data(), n, 1e-5, false});
+          std::vector<T> streamed(x.size());
+          norm({x.data(), nullptr, nullptr, streamed.data(), n, 1e-5, true});
+          finish_streams();
+          EXPECT_EQ(std::memcmp(streamed.data(), out.data(), out.size() * sizeof(T)), 0);
           const std::vector<long double> exact = normalized(x, centered);
           // Doubles: the mean's rounding, which the deviation of x makes larger or smaller.
           const long double slack = (mean + 1) * 0x1p-50L / std::sqrt(1e-5L);
@@ -161,7 +171,7 @@ TEST_P(RowsOnTarget, NormsOfVeryLargeAndSmallNumbers) {
     SCOPED_TRACE(size);
     const std::vector<bfloat16> x = normal<bfloat16>(100, 0.0, size);
     std::vector<bfloat16> out(x.size());
-    rms_norm(Dtype::kBfloat16)({x.data(), nullptr, nullptr, out.data(), 100, 0.0});
+    rms_norm(Dtype::kBfloat16)({x.data(), nullptr, nullptr, out.data(), 100, 0.0, false});
     long double squares = 0.0L;
     for (const bfloat16 value : x) squares += wide(value) * wide(value);
     for (size_t i = 0; i < x.size(); ++i) {
@@ -182,9 +192,9 @@ TEST_P(RowsOnTarget, WeightAndBiasApplyToRoundedNumbers) {
       std::vector<T> bias = weight;
       std::reverse(bias.begin(), bias.end());
       std::vector<T> plain(x.size()), scaled(x.size()), moved(x.size());
-      layer_norm(dtype)({x.data(), nullptr, nullptr, plain.data(), n, 1e-5});
-      layer_norm(dtype)({x.data(), weight.data(), nullptr, scaled.data(), n, 1e-5});
-      layer_norm(dtype)({x.data(), weight.data(), bias.data(), moved.data(), n, 1e-5});
+      layer_norm(dtype)({x.data(), nullptr, nullptr, plain.data(), n, 1e-5, false});
+      layer_norm(dtype)({x.data(), weight.data(), nullptr, scaled.data(), n, 1e-5, false});
+      layer_norm(dtype)({x.data(), weight.data(), bias.data(), moved.data(), n, 1e-5, false});
       for (size_t i = 0; i < x.size(); ++i) {
         const T product = static_cast<T>(static_cast<A>(plain[i]) * static_cast<A>(weight[i]));
         ASSERT_EQ(wide(scaled[i]), wide(product));
@@ -201,7 +211,7 @@ TEST_P(RowsOnTarget, NanStaysNan) {
     std::vector<T> x = normal<T>(21, 0.0, 1.0);
     x[7] = convert<T>(kNan);
     std::vector<T> out(x.size());
-    rms_norm(dtype)({x.data(), x.data(), x.data(), out.data(), 21, 1e-5});
+    rms_norm(dtype)({x.data(), x.data(), x.data(), out.data(), 21, 1e-5, false});
     for (const T value : out) EXPECT_TRUE(std::isnan(wide(value))) << dtype;
   });
 }

@@ -5,10 +5,12 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nybble/kernels/fast/norm.cpp"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
 #include "nybble/kernels/simd/doubles-inl.h"
 #include "nybble/kernels/simd/results-inl.h"
+#include "nybble/kernels/simd/stream.h"
 #include "nybble/kernels/simd/widen-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -121,9 +123,10 @@ struct InFloats {
   }
 };
 
-/// out[i..i + lanes - 1] of a row.
+/// out[i..i + lanes - 1] of a row, before the last rounding.
 template <class T, class Normalize>
-HWY_INLINE void write_vector(const NormRow& row, int64_t i, const Normalize& normalize) {
+HWY_INLINE hn::Vec<typename Normalize::D> output_vector(const NormRow& row, int64_t i,
+                                                        const Normalize& normalize) {
   const typename Normalize::D d;
   auto y = normalize(d, static_cast<const T*>(row.x) + i);
   if (row.weight != nullptr) {
@@ -132,20 +135,41 @@ HWY_INLINE void write_vector(const NormRow& row, int64_t i, const Normalize& nor
   if (row.bias != nullptr) {
     y = hn::Add(rounded<T>(d, y), load_wide(d, static_cast<const T*>(row.bias) + i));
   }
-  store_result(d, y, static_cast<T*>(row.out) + i);
+  return y;
 }
 
-/// Takes copies: of references, compilers would load everything again after each store.
 template <class T, class Normalize>
-void write_row(NormRow row, Normalize normalize) {
-  constexpr size_t kLanes = hn::MaxLanes(typename Normalize::D());
+HWY_INLINE void write_vector(const NormRow& row, int64_t i, const Normalize& normalize) {
+  const typename Normalize::D d;
+  store_result(d, output_vector<T>(row, i, normalize), static_cast<T*>(row.out) + i);
+}
+
+/// Elements 0..n-1 of a row that is at least a vector long. Takes copies: of references, compilers
+/// would load everything again after each store. What lies `ahead` elements behind x, which will be
+/// read next, is asked for on the way.
+template <class T, class Normalize>
+void write_vectors(NormRow row, int64_t ahead, Normalize normalize) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(typename Normalize::D()));
-  if (row.n >= lanes) {
-    for (int64_t i = 0; i + lanes <= row.n; i += lanes) write_vector<T>(row, i, normalize);
-    if (row.n % lanes != 0) write_vector<T>(row, row.n - lanes, normalize);  // some of them again
-    return;
+  constexpr auto kLine =
+      static_cast<int64_t>(HWY_MAX(64 / sizeof(T), 2 * hn::MaxLanes(typename Normalize::D())));
+  const T* next = static_cast<const T*>(row.x) + ahead;
+  int64_t i = 0;
+  for (; i + kLine <= row.n; i += kLine) {
+    hwy::Prefetch(next + i);
+    for (int64_t k = i; k < i + kLine; k += 2 * lanes) {
+      const auto y0 = output_vector<T>(row, k, normalize);
+      const auto y1 = output_vector<T>(row, k + lanes, normalize);
+      store_two_results(typename Normalize::D(), y0, y1, static_cast<T*>(row.out) + k);
+    }
   }
-  HWY_ALIGN T padded[4][kLanes] = {};
+  for (; i + lanes <= row.n; i += lanes) write_vector<T>(row, i, normalize);
+  if (i != row.n) write_vector<T>(row, row.n - lanes, normalize);  // some of them again
+}
+
+/// The same for a row of less than a vector.
+template <class T, class Normalize>
+void write_less(const NormRow& row, const Normalize& normalize) {
+  HWY_ALIGN T padded[4][hn::MaxLanes(typename Normalize::D())] = {};
   const auto n = static_cast<size_t>(row.n);
   NormRow part = row;
   const auto pad = [n](const void* from, T* to) -> const void* {
@@ -159,6 +183,45 @@ void write_row(NormRow row, Normalize normalize) {
   part.out = padded[3];
   write_vector<T>(part, 0, normalize);
   std::copy_n(padded[3], n, static_cast<T*>(row.out));
+}
+
+template <class T, class Normalize>
+void write_part(const NormRow& part, int64_t ahead, const Normalize& normalize) {
+  if (part.n < static_cast<int64_t>(hn::Lanes(typename Normalize::D()))) {
+    write_less<T>(part, normalize);
+  } else {
+    write_vectors<T>(part, ahead, normalize);
+  }
+}
+
+/// Around the caches: by way of a block in the first of them.
+template <class T, class Normalize>
+void stream_row(const NormRow& row, const Normalize& normalize) {
+  constexpr int64_t kBlock = 1024;
+  HWY_ALIGN T block[kBlock];
+  const auto past = [](const void* data, int64_t i) -> const void* {
+    return data == nullptr ? nullptr : static_cast<const T*>(data) + i;
+  };
+  for (int64_t i = 0; i < row.n; i += kBlock) {
+    NormRow part = row;
+    part.x = past(row.x, i);
+    part.weight = past(row.weight, i);
+    part.bias = past(row.bias, i);
+    part.out = block;
+    part.n = std::min(kBlock, row.n - i);
+    write_part<T>(part, row.n, normalize);
+    kernels::stream_bytes(block, static_cast<T*>(row.out) + i,
+                          static_cast<size_t>(part.n) * sizeof(T));
+  }
+}
+
+template <class T, class Normalize>
+void write_row(const NormRow& row, const Normalize& normalize) {
+  if (row.stream) {
+    stream_row<T>(row, normalize);
+  } else {
+    write_part<T>(row, row.n, normalize);
+  }
 }
 
 template <class T>

@@ -6,11 +6,13 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nybble/kernels/fast/softmax.cpp"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
 #include "nybble/kernels/simd/doubles-inl.h"
 #include "nybble/kernels/simd/results-inl.h"
 #include "nybble/kernels/simd/softexp-inl.h"
+#include "nybble/kernels/simd/stream.h"
 #include "nybble/kernels/simd/widen-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -24,6 +26,7 @@ using kernels::SoftmaxKernel;
 
 // A NaN in a line makes its sum NaN, and so every result. Therefore maxima need not see it.
 
+constexpr int64_t kLineBytes = 64;
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 /// Exponentials of longer lines of 16-bit floats are computed twice, as nothing holds them: 64 KiB.
@@ -72,24 +75,59 @@ float maximum(const T* x, int64_t n) {
   return hn::GetLane(hn::MaxOfLanes(d, hn::Max(hn::Max(best0, best1), hn::Max(best2, best3))));
 }
 
-/// to[i] = 2^64 exp(x[i] - m); returns their sum, added up in double.
+/// to[i] = 2^64 exp(x[i] - m) of kVectors vectors, which are also added to `sums`; side by side, as
+/// each is one long chain.
+template <size_t kVectors, class T>
+HWY_INLINE void write_softexp(const T* x, hn::Vec<Floats> m, float* to, hn::Vec<Floats>* sums) {
+  const Floats d;
+  const size_t lanes = hn::Lanes(d);
+  hn::Vec<Floats> value[kVectors];
+#pragma GCC unroll 16
+  for (size_t v = 0; v < kVectors; ++v) {
+    value[v] = softexp(d, hn::Sub(load_wide(d, x + v * lanes), m));
+  }
+#pragma GCC unroll 16
+  for (size_t v = 0; v < kVectors; ++v) {
+    hn::StoreU(value[v], d, to + v * lanes);
+    if constexpr (kIsHalf<T>) sums[v] = hn::Add(sums[v], value[v]);
+  }
+}
+
+/// to[i] = 2^64 exp(x[i] - m) of a block; returns their sum. It is added up in double; for 16-bit
+/// floats in float, each lane a 32nd of the block or less. `next` is what will be read next: here,
+/// where arithmetic is the limit, it can come from memory.
 template <class T>
-double exponentials(const T* x, int64_t n, float m, float* to) {
+HWY_INLINE double block_of_exponentials(const T* x, int64_t n, float m, float* to, const T* next) {
+  constexpr size_t kVectors = 4;
   const Floats d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto four = static_cast<int64_t>(kVectors) * lanes;
   const auto center = hn::Set(d, m);
-  double total = 0.0;
+  hn::Vec<Floats> sums[kVectors] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
   int64_t i = 0;
-  for (int64_t block = 0; block < n; block += kSumBlock) {
-    const int64_t end = std::min(block + kSumBlock, n);
-    for (; i + lanes <= end; i += lanes) {
-      hn::StoreU(softexp(d, hn::Sub(load_wide(d, x + i), center)), d, to + i);
+  for (; i + four <= n; i += four) {
+    for (int64_t k = 0; k < four; k += kLineBytes / static_cast<int64_t>(sizeof(T))) {
+      hwy::Prefetch(next + i + k);
     }
-    if (i < end) {
-      store_some(softexp(d, hn::Sub(load_some(x + i, end - i), center)), to + i, end - i);
-      i = end;
-    }
-    total += sum_in_doubles(to + block, end - block);
+    write_softexp<kVectors>(x + i, center, to + i, sums);
+  }
+  for (; i + lanes <= n; i += lanes) write_softexp<1>(x + i, center, to + i, sums);
+  if (i < n) {
+    const auto rest = softexp(d, hn::Sub(load_some(x + i, n - i), center));
+    store_some(rest, to + i, n - i);
+    sums[0] = hn::Add(sums[0], rest);  // of what is missing: 0
+  }
+  if constexpr (!kIsHalf<T>) return sum_in_doubles(to, n);
+  const auto sum = hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]));
+  return static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum)));
+}
+
+/// The same for any number of elements; `next` is as many.
+template <class T>
+double exponentials(const T* x, int64_t n, float m, float* to, const T* next) {
+  double total = 0.0;
+  for (int64_t i = 0; i < n; i += kSumBlock) {
+    total += block_of_exponentials(x + i, std::min(kSumBlock, n - i), m, to + i, next + i);
   }
   return total;
 }
@@ -99,22 +137,38 @@ double sum_of_exponentials(const T* x, int64_t n, float m) {
   HWY_ALIGN float values[kSumBlock];
   double total = 0.0;
   for (int64_t i = 0; i < n; i += kSumBlock) {
-    total += exponentials(x + i, std::min(kSumBlock, n - i), m, values);
+    total += exponentials(x + i, std::min(kSumBlock, n - i), m, values, x + i + kSumBlock);
   }
   return total;
 }
 
 /// out[i] = values[i] * scale; values may be out.
 template <class T>
-void write_scaled(const float* values, int64_t n, float scale, T* out) {
+HWY_INLINE void write_scaled(const float* values, int64_t n, float scale, T* out) {
   const Floats d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto s = hn::Set(d, scale);
   int64_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    const auto y0 = hn::Mul(hn::LoadU(d, values + i), s);
+    const auto y1 = hn::Mul(hn::LoadU(d, values + i + lanes), s);
+    store_two_results(d, y0, y1, out + i);
+  }
   for (; i + lanes <= n; i += lanes) {
     store_result(d, hn::Mul(hn::LoadU(d, values + i), s), out + i);
   }
   for (; i < n; ++i) out[i] = static_cast<T>(values[i] * scale);
+}
+
+/// The same, around the caches.
+template <class T>
+void stream_scaled(const float* values, int64_t n, float scale, T* out) {
+  HWY_ALIGN T block[kSumBlock];
+  for (int64_t i = 0; i < n; i += kSumBlock) {
+    const int64_t count = std::min(kSumBlock, n - i);
+    write_scaled(values + i, count, scale, block);
+    kernels::stream_bytes(block, out + i, static_cast<size_t>(count) * sizeof(T));
+  }
 }
 
 /// out[i] = 2^64 exp(x[i] - m) * scale
@@ -123,23 +177,32 @@ void write_exponentials(const T* x, int64_t n, float m, float scale, T* out) {
   HWY_ALIGN float values[kSumBlock];
   for (int64_t i = 0; i < n; i += kSumBlock) {
     const int64_t block = std::min(kSumBlock, n - i);
-    exponentials(x + i, block, m, values);
+    exponentials(x + i, block, m, values, x + i + kSumBlock);
     write_scaled(values, block, scale, out + i);
   }
 }
 
 template <class T>
-void softmax_row(const void* x_data, void* out_data, int64_t n) {
+void softmax_row(const void* x_data, void* out_data, int64_t n, bool stream) {
   const T* x = static_cast<const T*>(x_data);
   T* out = static_cast<T*>(out_data);
   const float m = maximum(x, n);
+  const bool held = n <= kMaxHeld;
   if constexpr (std::is_same_v<T, float>) {
-    const double sum = exponentials(x, n, m, out);
-    write_scaled(out, n, static_cast<float>(1.0 / sum), out);
-  } else if (n <= kMaxHeld) {
+    if (!stream || !held) {
+      const double sum = exponentials(x, n, m, out, x + n);
+      write_scaled(out, n, static_cast<float>(1.0 / sum), out);
+      return;
+    }
+  }
+  if (held) {
     HWY_ALIGN float values[kMaxHeld];
-    const double sum = exponentials(x, n, m, values);
-    write_scaled(values, n, static_cast<float>(1.0 / sum), out);
+    const auto scale = static_cast<float>(1.0 / exponentials(x, n, m, values, x + n));
+    if (stream) {
+      stream_scaled(values, n, scale, out);
+    } else {
+      write_scaled(values, n, scale, out);
+    }
   } else {
     const double sum = sum_of_exponentials(x, n, m);
     write_exponentials(x, n, m, static_cast<float>(1.0 / sum), out);
@@ -196,7 +259,7 @@ void softmax_doubles(const double* x, int64_t x_stride, double* out, int64_t out
   for (int64_t i = 0; i < n; ++i) out[i * out_stride] *= 1.0 / sum;
 }
 
-void softmax_row_of_doubles(const void* x, void* out, int64_t n) {
+void softmax_row_of_doubles(const void* x, void* out, int64_t n, bool) {
   softmax_doubles(static_cast<const double*>(x), 1, static_cast<double*>(out), 1, n);
 }
 

@@ -44,6 +44,22 @@ HWY_INLINE void store_result(D d, hn::Vec<D> v, T* to) {
   }
 }
 
+/// 2 Lanes(d) elements, first those of v0. (bfloat16: half of the shuffles of two store_result.)
+template <class D, class T>
+HWY_INLINE void store_two_results(D d, hn::Vec<D> v0, hn::Vec<D> v1, T* to) {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    const hn::Repartition<uint16_t, D> d16;
+    const auto low = hn::BitCast(d16, bfloat16_bits(d, v0));
+    const auto high = hn::BitCast(d16, bfloat16_bits(d, v1));
+    hn::StoreU(hn::ConcatOdd(d16, high, low), d16, reinterpret_cast<uint16_t*>(to));
+    return;
+  }
+#endif
+  store_result(d, v0, to);
+  store_result(d, v1, to + hn::Lanes(d));
+}
+
 /// v as T holds it.
 template <class T, class D>
 HWY_INLINE hn::Vec<D> rounded(D d, hn::Vec<D> v) {
