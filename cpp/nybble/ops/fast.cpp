@@ -74,7 +74,7 @@ array normalize(std::string_view op, Selector select, const array& x, Dtype dtyp
                      row.out = advance(to, at[1] + i * walk.row_stride(1), itemsize);
                      kernel(row);
                    }
-                   if (call.stream) kernels::finish_streams();
+                   if (call.stream) finish_streams();
                  });
   return out;
 }

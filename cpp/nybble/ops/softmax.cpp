@@ -41,7 +41,7 @@ void softmax_rows(const kernels::SoftmaxKernel& kernel, const array& x, size_t a
                                 advance(to, at[1] + i * walk.row_stride(1), itemsize), length,
                                 stream);
                    }
-                   if (stream) kernels::finish_streams();
+                   if (stream) finish_streams();
                  });
 }
 

@@ -6,16 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "nybble/kernels/simd/stream.h"
+#include "nybble/base/stream.h"
 
 namespace nybble {
 
-/// Results of so many bytes are not in the caches any more when their last element is there. (Add
-/// of two 64 MiB arrays on two cores of a Zen 3: 5.9 ms instead of 8.6.)
-inline constexpr int64_t kStreamedBytes = int64_t{16} << 20;
-
 inline bool is_streamed(int64_t elements, size_t itemsize) {
-  return elements * static_cast<int64_t>(itemsize) >= kStreamedBytes;
+  return static_cast<size_t>(elements) * itemsize >= kStreamedBytes;
 }
 
 /// Calls compute(first, count, target) so that elements 0..n-1 of a row arrive at `to`: once, or
@@ -31,10 +27,10 @@ void write_row(bool streamed, void* to, size_t itemsize, int64_t n, const Comput
     const int64_t count = std::min(most, n - first);
     const size_t size = static_cast<size_t>(count) * itemsize;
     compute(first, count, static_cast<void*>(block));
-    kernels::stream_bytes(block, target, size);
+    stream_bytes(block, target, size);
     target += size;
   }
-  kernels::finish_streams();
+  finish_streams();
 }
 
 }  // namespace nybble

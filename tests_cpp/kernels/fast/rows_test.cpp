@@ -7,9 +7,9 @@
 #include <cstring>
 #include <vector>
 
+#include "nybble/base/stream.h"
 #include "nybble/kernels/fast/norm.h"
 #include "nybble/kernels/fast/softmax.h"
-#include "nybble/kernels/simd/stream.h"
 #include "support/floats.h"
 #include "support/targets.h"
 

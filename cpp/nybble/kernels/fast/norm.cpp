@@ -8,9 +8,9 @@
 #include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
+#include "nybble/base/stream.h"
 #include "nybble/kernels/simd/doubles-inl.h"
 #include "nybble/kernels/simd/results-inl.h"
-#include "nybble/kernels/simd/stream.h"
 #include "nybble/kernels/simd/widen-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -210,8 +210,7 @@ void stream_row(const NormRow& row, const Normalize& normalize) {
     part.out = block;
     part.n = std::min(kBlock, row.n - i);
     write_part<T>(part, row.n, normalize);
-    kernels::stream_bytes(block, static_cast<T*>(row.out) + i,
-                          static_cast<size_t>(part.n) * sizeof(T));
+    stream_bytes(block, static_cast<T*>(row.out) + i, static_cast<size_t>(part.n) * sizeof(T));
   }
 }
 

@@ -19,7 +19,7 @@ struct NormRow {
   void* out;
   int64_t n;
   double eps;
-  bool stream;  // write around the caches; others see it after finish_streams() of simd/stream.h
+  bool stream;  // write around the caches; others see it after finish_streams() of base/stream.h
 };
 
 using NormKernel = void (*)(const NormRow& row);

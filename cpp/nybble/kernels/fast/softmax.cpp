@@ -9,10 +9,10 @@
 #include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
+#include "nybble/base/stream.h"
 #include "nybble/kernels/simd/doubles-inl.h"
 #include "nybble/kernels/simd/results-inl.h"
 #include "nybble/kernels/simd/softexp-inl.h"
-#include "nybble/kernels/simd/stream.h"
 #include "nybble/kernels/simd/widen-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -167,7 +167,7 @@ void stream_scaled(const float* values, int64_t n, float scale, T* out) {
   for (int64_t i = 0; i < n; i += kSumBlock) {
     const int64_t count = std::min(kSumBlock, n - i);
     write_scaled(values + i, count, scale, block);
-    kernels::stream_bytes(block, out + i, static_cast<size_t>(count) * sizeof(T));
+    stream_bytes(block, out + i, static_cast<size_t>(count) * sizeof(T));
   }
 }
 

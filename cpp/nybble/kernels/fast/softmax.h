@@ -21,7 +21,7 @@ inline constexpr int64_t kMaxSoftmaxLines = 256;
 
 struct SoftmaxKernel {
   /// One dense line of n elements; `stream`: written around the caches where that can be had (then
-  /// finish_streams of simd/stream.h).
+  /// finish_streams of base/stream.h).
   void (*row)(const void* x, void* out, int64_t n, bool stream);
   void (*columns)(const SoftmaxColumns& columns);
 };

@@ -1,4 +1,4 @@
-#include "nybble/kernels/simd/stream.h"
+#include "nybble/base/stream.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <numeric>
 #include <vector>
 
-namespace nybble::kernels {
+namespace nybble {
 namespace {
 
 TEST(Stream, CopiesWhatItIsGivenAndNothingElse) {
@@ -28,4 +28,4 @@ TEST(Stream, CopiesWhatItIsGivenAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace nybble::kernels
+}  // namespace nybble
