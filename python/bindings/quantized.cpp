@@ -8,6 +8,7 @@
 #include "nybble/ops/gather_qmm.h"
 #include "nybble/ops/matmul_precision.h"
 #include "nybble/ops/qqmm.h"
+#include "quick_call.h"
 
 namespace nybble::python {
 namespace {
@@ -125,6 +126,27 @@ Example:
     'minmax'
 )doc");
 }
+
+struct QuickQuantizedMatmul {
+  static constexpr const char* kName = "quantized_matmul";
+  static constexpr std::array<const char*, 8> kParameters{
+      nullptr, nullptr, "scales", "biases", "transpose", "group_size", "bits", "mode"};
+  static constexpr size_t kPositional = kParameters.size();
+
+  static std::optional<array> call(const Arguments<8>& arguments) {
+    const array *x, *w, *scales;
+    OptionalArray biases;
+    bool transpose = true;
+    OptionalInt group_size, bits;
+    std::string_view mode = "affine";
+    if (!take(arguments[0], x) || !take(arguments[1], w) || !take(arguments[2], scales) ||
+        !take(arguments[3], biases) || !take(arguments[4], transpose) ||
+        !take(arguments[5], group_size) || !take(arguments[6], bits) || !take(arguments[7], mode)) {
+      return std::nullopt;
+    }
+    return quantized_matmul(*x, *w, *scales, biases, transpose, group_size, bits, mode);
+  }
+};
 
 void init_use(py::module_& m) {
   m.def(
@@ -341,6 +363,7 @@ void init_quantized(py::module_& m) {
   init_precision(m);
   init_quantize(m);
   init_use(m);
+  QuickCall<QuickQuantizedMatmul>::install(m);
   init_gather_qmm(m);
   init_qqmm(m);
 }

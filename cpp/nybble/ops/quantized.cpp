@@ -347,7 +347,9 @@ array multiply(std::string_view op, const array& x, const array& w, const Quanti
   shape.push_back(x.ndim() == 1 ? 1 : x.shape(-2));
   shape.push_back(x.shape(-1));
   const array rows = values.view(shape, broadcast_strides(op, x.shape(), values.strides(), shape));
-  array y = multiply_quantized(rows, matrices.broadcast_to(op, batch), transpose, dtype);
+  std::optional<QuantizedMatrix> spread;  // a copy that small products would notice
+  if (!batch.empty()) spread = matrices.broadcast_to(op, batch);
+  array y = multiply_quantized(rows, spread ? *spread : matrices, transpose, dtype);
   if (x.ndim() > 1) return y;
   return y.view({y.shape(-1)}, {1});
 }

@@ -1,6 +1,7 @@
 #include "nybble/ops/quantized_product.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "nybble/base/thread_pool.h"
 #include "nybble/ops/quantized_work.h"
@@ -108,11 +109,12 @@ array multiply_quantized(const array& x, const QuantizedMatrix& w, bool transpos
     rows *= batch.back();
     batch.pop_back();
   }
-  const QuantizedMatrix matrices = w.leading_batch(batch.size());
+  std::optional<QuantizedMatrix> leading;
+  if (batch.size() != w.batch().size()) leading = w.leading_batch(batch.size());
   const int64_t batches = element_count(batch);
   const array x3 = with_one_batch_axis(x, batches, rows);
   const QuantizedWork work{.kernels = qmm_kernels(),
-                           .w = matrices,
+                           .w = leading ? *leading : w,
                            .x = x3,
                            .y = y,
                            .batches = static_cast<size_t>(batches),
