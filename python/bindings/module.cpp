@@ -39,6 +39,8 @@ void init_exceptions(py::module_& m) {
       PyErr_SetString(axis_error_class, e.what());
     } catch (const type_error& e) {
       PyErr_SetString(PyExc_TypeError, e.what());
+    } catch (const py::cast_error&) {  // its text speaks of C++ types
+      PyErr_SetString(PyExc_TypeError, "an argument, or a part of one, has the wrong type.");
     }
   });
 }
