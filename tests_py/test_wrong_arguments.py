@@ -49,6 +49,70 @@ def test_it_is_refused(call, error, text):
     assert "C++" not in str(caught.value)
 
 
+def holding_itself():
+    items = [mx.array(1)]
+    items.append(items)
+    return items
+
+
+def nested(depth):
+    items = mx.array(1)
+    for _ in range(depth):
+        items = [items]
+    return items
+
+
+class Myself:
+    def __mlx_array__(self):
+        return self
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: mx.eval(holding_itself()),
+        lambda: mx.eval(nested(100_000)),
+        lambda: mx.eval({"a": (holding_itself(),)}),
+        lambda: mx.array(holding_itself()),
+        lambda: mx.zeros((2,))[holding_itself()],
+        lambda: mx.zeros((2,)).at[holding_itself()].add(1),
+        lambda: mx.export_to_dot(io.StringIO(), holding_itself()),
+        lambda: mx.array(Myself()),
+        lambda: mx.asarray(Myself()),
+    ],
+)
+def test_what_holds_itself_does_not_end_the_process(call):
+    with pytest.raises(RecursionError):
+        call()
+
+
+def test_nested_trees_are_evaluated():
+    a = mx.zeros((2,))
+    mx.eval(nested(100), {"a": [a, None, "x"]})
+
+
+@pytest.mark.parametrize(
+    "device, capsule, error, text",
+    [
+        ((1, 0), 3, ValueError, "capsule"),
+        ((), None, TypeError, "__dlpack_device__"),
+        (None, None, TypeError, "__dlpack_device__"),
+        ((None, 0), None, TypeError, "device"),
+    ],
+)
+def test_offers_that_are_none_are_refused(device, capsule, error, text):
+    class Offer:
+        def __dlpack_device__(self):
+            return device
+
+        def __dlpack__(self, **kwargs):
+            return capsule
+
+    for take in (mx.from_dlpack, mx.array):
+        with pytest.raises(error, match=text):
+            take(Offer())
+
+
 @pytest.mark.parametrize("sections", [2, np.int64(2), True, (1, 3), [1, 3], np.array([1, 3])])
 def test_split_takes_what_mlx_takes(sections):
     expected = [part.tolist() for part in mlx.arange(6).split(sections)]

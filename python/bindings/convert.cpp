@@ -9,6 +9,7 @@
 #include "dlpack.h"
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/shape.h"
+#include "recursion.h"
 
 namespace nybble::python {
 namespace {
@@ -342,6 +343,7 @@ const array& get_array(py::handle value) {
 }
 
 array make_array(py::handle value, std::optional<Dtype> dtype) {
+  const RecursionGuard guard(" in the value of an array");
   if (is_array(value)) {
     const array& a = get_array(value);
     return !dtype || *dtype == a.dtype() ? a.copy() : astype(a, *dtype);

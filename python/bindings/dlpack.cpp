@@ -287,12 +287,19 @@ array from_dlpack(const py::object& source, std::optional<bool> copy, std::optio
               py::cast<std::string>(py::type::handle_of(source).attr("__name__")),
               ", expected one with the methods __dlpack__ and __dlpack_device__.");
   }
-  const auto device = py::cast<py::tuple>(source.attr("__dlpack_device__")());
-  if (py::cast<int>(device[0]) != kCpu) {
-    fail("from_dlpack", "the memory belongs to a device of type ", py::cast<int>(device[0]),
+  const py::object device = source.attr("__dlpack_device__")();
+  if (!PyTuple_Check(device.ptr()) || py::len(device) != 2) {
+    fail_type("from_dlpack", "__dlpack_device__ did not return a pair of numbers.");
+  }
+  if (const int64_t type = to_int("from_dlpack", device[py::int_(0)], "the type of the device");
+      type != kCpu) {
+    fail("from_dlpack", "the memory belongs to a device of type ", type,
          ", expected 1: memory of the CPU. Copy it there first.");
   }
   const py::object capsule = ask_for_capsule(source);
+  if (!PyCapsule_IsValid(capsule.ptr(), kNewName) && !PyCapsule_IsValid(capsule.ptr(), kOldName)) {
+    fail("from_dlpack", "__dlpack__ did not return a capsule, or one that was used already.");
+  }
   const Taken taken = PyCapsule_IsValid(capsule.ptr(), kNewName) != 0
                           ? take<NewManaged>(capsule, kNewName, "used_dltensor_versioned")
                           : take<OldManaged>(capsule, kOldName, "used_dltensor");

@@ -6,12 +6,14 @@
 
 #include "nybble/base/thread_pool.h"
 #include "nybble/kernels/simd/targets.h"
+#include "recursion.h"
 
 namespace nybble::python {
 namespace {
 
 /// Arrays in nested lists, tuples and dicts (a Module is a dict); anything else is passed over.
 void eval_tree(py::handle tree) {
+  const RecursionGuard guard(" in a tree of arrays");
   if (is_array(tree)) {
     get_array(tree).eval();
   } else if (PyDict_Check(tree.ptr())) {

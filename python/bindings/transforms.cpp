@@ -3,6 +3,7 @@
 
 #include "module.h"
 #include "nybble/ops/complex_parts.h"
+#include "recursion.h"
 
 namespace nybble::python {
 namespace {
@@ -64,6 +65,7 @@ Example:
 using DotNames = std::vector<std::string>;
 
 void add_dot_names(py::handle tree, const std::string& keyword, DotNames& names) {
+  const RecursionGuard guard(" in a tree of arrays");
   if (is_array(tree)) {
     const size_t i = names.size();
     const std::string letter(1, static_cast<char>('A' + i % 26));
