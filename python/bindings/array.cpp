@@ -203,8 +203,8 @@ void def_conversions(ArrayClass& cls) {
   cls.def("__repr__", [](const array& self) { return to_string(self); });
   cls.def("__str__", [](const array& self) { return to_string(self); });
   cls.def("__format__", [](const py::object& self, const py::str& spec) -> py::object {
-    if (py::len(spec) == 0) return py::str(self);
     if (get_array(self).ndim() != 0) {
+      if (py::len(spec) == 0) return py::str(self);
       fail_type("array", "only 0-d arrays take a format such as '", std::string(spec),
                 "'; this one has shape ", get_array(self).shape(), ".");
     }
