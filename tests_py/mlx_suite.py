@@ -26,7 +26,7 @@ test_conv_transpose test_einsum test_double test_upsample""".split()
 #: Names of MLX that need gradients, function transformations or a GPU: not part of nybble yet.
 OUT_OF_SCOPE = {
     *("grad", "value_and_grad", "vjp", "jvp", "vmap", "custom_function", "checkpoint"),
-    *("export_function", "import_function", "exporter", "export_to_dot"),
+    *("export_function", "import_function", "exporter"),
     *("metal_kernel", "cuda_kernel", "precompiled_cuda_kernel", "fft", "optimizers"),
 }
 

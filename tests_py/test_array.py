@@ -141,6 +141,8 @@ def test_repr_of_large_arrays_is_mlxs(shape):
 def test_format_of_scalars_takes_a_format_specification():
     assert f"{mx.array(1.5):.3f}" == "1.500"
     assert f"{mx.array([1, 2])}" == "array([1, 2], dtype=int32)"
+    for value in (1.5, 3, True, 1j, float("nan")):  # f"{x}" prints the number alone, as in MLX
+        assert f"{mx.array(value)}" == f"{mlx.array(value)}" == f"{mx.array(value).item()}"
 
 
 def test_properties():

@@ -51,8 +51,8 @@ def test_arrays_come_back(name, old):
     a = mx.array([[1, 0, 1], [0, 1, 1]], getattr(mx, name))
     for value in (a, a.T, a[:, ::2], a[::-1], a[:0], mx.array(1, getattr(mx, name))):
         back = mx.from_dlpack(Exporter(value, old))
-        assert back.dtype == a.dtype and back.shape == value.shape
-        assert mx.array_equal(back, value).item()
+        assert back.dtype == (mx.float32 if name == "float64" else a.dtype)
+        assert back.shape == value.shape and mx.array_equal(back, value).item()
 
 
 def test_mlx_and_numpy_arrays_come_in():
@@ -61,7 +61,23 @@ def test_mlx_and_numpy_arrays_come_in():
     assert mx.array(Exporter(mlx.array([1.5, 2], mlx.bfloat16))).dtype == mx.bfloat16
     assert mx.array(Exporter(np.arange(2.0))).dtype == mx.float32
     assert mx.array(Exporter(np.arange(2)), mx.int8).dtype == mx.int8
-    assert mx.from_dlpack(np.arange(2.0)).dtype == mx.float64
+    doubled = mx.array(Exporter(np.array([0.1, 2])), mx.float64)
+    assert doubled.dtype == mx.float64 and doubled.tolist() == [0.1, 2]
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("name", ["float64", "complex128"])
+def test_double_precision_is_halved_as_mlx_does(name, old):
+    source = np.arange(24).reshape(2, 3, 4) * (1 / 3 if name == "float64" else 1 / 3 + 1j)
+    for value in (source, source.T, source[:, ::2], source[::-1], source[:0], source[1, 2, 3:]):
+        for copied in (None, True):
+            ours = mx.from_dlpack(Exporter(value, old), copy=copied)
+            theirs = mlx.from_dlpack(value.copy())  # without negative strides, which it refuses
+            assert str(ours.dtype).split(".")[-1] == str(theirs.dtype).split(".")[-1]
+            assert ours.shape == theirs.shape and ours.tolist() == theirs.tolist()
+        assert mx.array(Exporter(value, old)).tolist() == mx.array(value).tolist()
+        with pytest.raises(ValueError, match="copy=False"):
+            mx.from_dlpack(Exporter(value, old), copy=False)
 
 
 def test_only_read_only_memory_is_shared_unless_told():

@@ -333,6 +333,13 @@ def test_a_quantized_embedding_dequantizes_the_rows_asked_for(index, bits):
     assert (np.abs(rows - expected) <= 2.0**-23 * size).all()
 
 
+@pytest.mark.parametrize("index", [3, [0, 5, -1], [[1], [2]]])
+def test_embeddings_take_numbers_and_lists_of_them(index):
+    table = random_embedding()
+    for layer in (table, table.to_quantized(32, 4)):
+        assert mx.array_equal(layer(index), layer(mx.array(index))).item()
+
+
 def test_saved_quantized_weights_give_identical_results(tmp_path):
     def build():
         model = nn.Sequential(nn.Embedding(9, 64), nn.Linear(64, 64), nn.LayerNorm(64))

@@ -9,6 +9,7 @@
 #include "nybble/ops/matmul.h"
 #include "nybble/ops/reduce.h"
 #include "nybble/ops/shape.h"
+#include "split.h"
 
 namespace nybble::python {
 namespace {
@@ -135,8 +136,7 @@ void def_shape_methods(ArrayClass& cls) {
   cls.def(
       "split",
       [](array self, const py::object& sections, int64_t axis, StreamArgument) {
-        if (PyLong_Check(sections.ptr())) return split(self, py::cast<int64_t>(sections), axis);
-        return split(self, py::cast<std::vector<int64_t>>(sections), axis);
+        return split_at(self, sections, axis);
       },
       "indices_or_sections"_a, "axis"_a = 0, py::kw_only(), kStream,
       "See :func:`nybble.core.split`.");
@@ -203,8 +203,8 @@ void def_conversions(ArrayClass& cls) {
   cls.def("__repr__", [](const array& self) { return to_string(self); });
   cls.def("__str__", [](const array& self) { return to_string(self); });
   cls.def("__format__", [](const py::object& self, const py::str& spec) -> py::object {
-    if (py::len(spec) == 0) return py::str(self);
     if (get_array(self).ndim() != 0) {
+      if (py::len(spec) == 0) return py::str(self);
       fail_type("array", "only 0-d arrays take a format such as '", std::string(spec),
                 "'; this one has shape ", get_array(self).shape(), ".");
     }

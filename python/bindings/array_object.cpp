@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "convert.h"
+#include "device.h"
 #include "indexing.h"
 #include "interop.h"
 #include "nybble/ops/elementwise.h"
@@ -259,7 +260,7 @@ void check_keywords(const char* method, PyObject* names, PyObject* const* values
     if (PyUnicode_CompareWithASCIIString(name, "stream") != 0) {
       fail_type(method, "got an unexpected keyword argument '", PyUnicode_AsUTF8(name), "'.");
     }
-    py::cast<StreamArgument>(py::handle(values[i]));
+    if (!is_stream(values[i])) fail_type(method, "stream is no stream, device or None.");
   }
 }
 

@@ -9,7 +9,9 @@ namespace nybble::python {
 namespace {
 
 array tensordot_of(const array& a, const array& b, const py::object& axes) {
-  if (PyIndex_Check(axes.ptr()) != 0) return tensordot(a, b, py::cast<int64_t>(axes));
+  if (PyIndex_Check(axes.ptr()) != 0) {
+    return tensordot(a, b, to_int("tensordot", axes, "the number of axes"));
+  }
   if (!PyList_Check(axes.ptr()) && !PyTuple_Check(axes.ptr())) {
     fail_type("tensordot", "expected axes to be a number or two lists of axes.");
   }

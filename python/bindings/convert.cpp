@@ -9,6 +9,7 @@
 #include "dlpack.h"
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/shape.h"
+#include "recursion.h"
 
 namespace nybble::python {
 namespace {
@@ -342,6 +343,7 @@ const array& get_array(py::handle value) {
 }
 
 array make_array(py::handle value, std::optional<Dtype> dtype) {
+  const RecursionGuard guard(" in the value of an array");
   if (is_array(value)) {
     const array& a = get_array(value);
     return !dtype || *dtype == a.dtype() ? a.copy() : astype(a, *dtype);
@@ -357,9 +359,7 @@ array make_array(py::handle value, std::optional<Dtype> dtype) {
     return make_array(value.attr("__mlx_array__")(), dtype);
   }
   if (!is_numpy(value) && !PyObject_CheckBuffer(value.ptr()) && offers_dlpack(value)) {
-    const array own = from_dlpack(py::reinterpret_borrow<py::object>(value), true);
-    const Dtype narrow = own.dtype() == Dtype::kFloat64 ? Dtype::kFloat32 : own.dtype();
-    return astype(own, dtype.value_or(narrow));
+    return from_dlpack(py::reinterpret_borrow<py::object>(value), true, dtype);
   }
   if (auto source = offered_as_numpy(value)) return from_numpy(*source, dtype);
   fail(kInit, "got a value of type ", type_name(value),
@@ -458,6 +458,10 @@ py::tuple to_tuple(const Dims& dims) {
 
 std::optional<Dtype> to_dtype(py::handle value) {
   if (value.is_none()) return std::nullopt;
+  if (!py::isinstance<Dtype>(value)) {
+    fail_type("dtype", "got a value of type ", type_name(value),
+              ", expected a dtype, such as float32 of this module.");
+  }
   return py::cast<Dtype>(value);
 }
 

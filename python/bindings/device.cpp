@@ -183,7 +183,7 @@ void init_device(py::module_& m) {
       "device"_a, "True for the CPU.");
   m.def(
       "device_count",
-      [](py::handle type) { return py::cast<DeviceType>(type) == DeviceType::kCpu ? 1 : 0; },
+      [](py::handle type) { return to_device(type).type == DeviceType::kCpu ? 1 : 0; },
       "device_type"_a, "How many devices of a kind there are.");
   m.def(
       "device_info", [](py::handle) { return device_info(); }, "device"_a = py::none(),

@@ -4,6 +4,9 @@
 #include <memory>
 #include <vector>
 
+#include "nybble/ops/elementwise.h"
+#include "nybble/ops/shape.h"
+
 namespace nybble::python {
 namespace {
 
@@ -150,9 +153,21 @@ std::optional<Dtype> dtype_of(const Tensor& tensor) {
   return std::nullopt;
 }
 
+/// Complex numbers of two doubles, which no dtype holds: they are read as pairs of float64.
+bool is_pairs(const Tensor& tensor) {
+  return tensor.code == kComplex && tensor.bits == 128 && tensor.lanes == 1;
+}
+
+struct Taken {
+  array shared;  // reads the memory of the capsule
+  bool is_pairs;
+  bool is_safe;  // nobody else has or writes to the memory
+};
+
 /// The array that reads the tensor's memory; `release` is called by the last owner.
 array view_of(const Tensor& tensor, std::function<void()> release) {
-  const std::optional<Dtype> dtype = dtype_of(tensor);
+  const bool pairs = is_pairs(tensor);
+  const std::optional<Dtype> dtype = pairs ? Dtype::kFloat64 : dtype_of(tensor);
   Shape shape;
   for (int32_t i = 0; i < tensor.ndim; ++i) shape.push_back(tensor.shape[i]);
   if (!dtype) {
@@ -167,6 +182,13 @@ array view_of(const Tensor& tensor, std::function<void()> release) {
     if (highest < 0) continue;
     (strides[i] < 0 ? lowest : highest) += strides[i] * (shape[i] - 1);
   }
+  if (pairs) {
+    for (int64_t& stride : strides) stride *= 2;
+    lowest *= 2;
+    highest = 2 * highest + 1;
+    shape.push_back(2);
+    strides.push_back(1);
+  }
   const auto itemsize = static_cast<int64_t>(size_bytes(*dtype));
   auto* first = static_cast<std::byte*>(tensor.data) + tensor.byte_offset + lowest * itemsize;
   auto buffer = Buffer::borrow(first, static_cast<size_t>((highest - lowest + 1) * itemsize),
@@ -174,9 +196,9 @@ array view_of(const Tensor& tensor, std::function<void()> release) {
   return array(shape, *dtype, strides, -lowest, std::make_shared<Storage>(std::move(buffer)));
 }
 
-/// Takes what the capsule holds, and its flags.
 template <class Managed>
-array take(const py::object& capsule, const char* name, const char* used_name, uint64_t& flags) {
+Taken take(const py::object& capsule, const char* name, const char* used_name) {
+  uint64_t flags = 0;
   auto* managed = static_cast<Managed*>(PyCapsule_GetPointer(capsule.ptr(), name));
   if (managed == nullptr) throw py::error_already_set();
   if constexpr (std::is_same_v<Managed, NewManaged>) {
@@ -189,7 +211,9 @@ array take(const py::object& capsule, const char* name, const char* used_name, u
     const py::gil_scoped_acquire gil;  // what it owns may be a Python object
     if (taken->deleter != nullptr) taken->deleter(taken);
   });
-  return view_of(managed->tensor, [owner]() mutable { owner.reset(); });
+  // Nobody else has what was copied for us, and nobody writes to what is read-only.
+  return {view_of(managed->tensor, [owner]() mutable { owner.reset(); }), is_pairs(managed->tensor),
+          (flags & (kReadOnly | kCopied)) != 0};
 }
 
 py::object ask_for_capsule(const py::object& source) {
@@ -257,30 +281,48 @@ py::object to_dlpack(const array& a, const py::object& stream, const py::object&
                     [](PyObject* capsule) { delete_capsule<NewManaged>(capsule, kNewName); });
 }
 
-array from_dlpack(const py::object& source, std::optional<bool> copy) {
+array from_dlpack(const py::object& source, std::optional<bool> copy, std::optional<Dtype> dtype) {
   if (!offers_dlpack(source)) {
     fail_type("from_dlpack", "got a value of type ",
               py::cast<std::string>(py::type::handle_of(source).attr("__name__")),
               ", expected one with the methods __dlpack__ and __dlpack_device__.");
   }
-  const auto device = py::cast<py::tuple>(source.attr("__dlpack_device__")());
-  if (py::cast<int>(device[0]) != kCpu) {
-    fail("from_dlpack", "the memory belongs to a device of type ", py::cast<int>(device[0]),
+  const py::object device = source.attr("__dlpack_device__")();
+  if (!PyTuple_Check(device.ptr()) || py::len(device) != 2) {
+    fail_type("from_dlpack", "__dlpack_device__ did not return a pair of numbers.");
+  }
+  if (const int64_t type = to_int("from_dlpack", device[py::int_(0)], "the type of the device");
+      type != kCpu) {
+    fail("from_dlpack", "the memory belongs to a device of type ", type,
          ", expected 1: memory of the CPU. Copy it there first.");
   }
   const py::object capsule = ask_for_capsule(source);
-  uint64_t flags = 0;
-  const array shared = PyCapsule_IsValid(capsule.ptr(), kNewName) != 0
-                           ? take<NewManaged>(capsule, kNewName, "used_dltensor_versioned", flags)
-                           : take<OldManaged>(capsule, kOldName, "used_dltensor", flags);
-  const bool forbidden = copy.has_value() && !*copy;
-  if (!is_aligned(shared)) {
-    if (forbidden) fail("from_dlpack", "the memory is not aligned to its elements: copy it.");
-    return dense_copy_of_unaligned(shared);
+  if (!PyCapsule_IsValid(capsule.ptr(), kNewName) && !PyCapsule_IsValid(capsule.ptr(), kOldName)) {
+    fail("from_dlpack", "__dlpack__ did not return a capsule, or one that was used already.");
   }
-  // Nobody else has what was copied for us, and nobody writes to what is read-only.
-  const bool safe = (flags & (kReadOnly | kCopied)) != 0;
-  return forbidden || (safe && !copy.value_or(false)) ? shared : shared.copy();
+  const Taken taken = PyCapsule_IsValid(capsule.ptr(), kNewName) != 0
+                          ? take<NewManaged>(capsule, kNewName, "used_dltensor_versioned")
+                          : take<OldManaged>(capsule, kOldName, "used_dltensor");
+  const Dtype own = taken.is_pairs ? Dtype::kComplex64 : taken.shared.dtype();
+  const Dtype target = dtype.value_or(own == Dtype::kFloat64 ? Dtype::kFloat32 : own);
+  const bool converts = taken.is_pairs || target != own;
+  const bool forbidden = copy.has_value() && !*copy;
+  if (forbidden && converts) {
+    fail("from_dlpack", "numbers in double precision become ", target,
+         ", which copy=False forbids.");
+  }
+  const bool aligned = is_aligned(taken.shared);
+  if (forbidden && !aligned) {
+    fail("from_dlpack", "the memory is not aligned to its elements: copy it.");
+  }
+  const array readable = aligned ? taken.shared : dense_copy_of_unaligned(taken.shared);
+  if (taken.is_pairs) {
+    const array parts = astype(readable, Dtype::kFloat32);
+    return astype(squeeze(view(parts, own), Dims{-1}), target);
+  }
+  if (converts) return astype(readable, target);
+  const bool share = !aligned || forbidden || (taken.is_safe && !copy.value_or(false));
+  return share ? readable : readable.copy();
 }
 
 }  // namespace nybble::python

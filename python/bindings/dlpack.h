@@ -14,9 +14,11 @@ py::object to_dlpack(const array& a, const py::object& stream, const py::object&
                      const py::object& dl_device, std::optional<bool> copy);
 
 /// An array from an object with __dlpack__. Read-only memory is shared, other memory only with
-/// copy=false: then whoever writes to it changes the array. ValueError for memory of other devices
-/// and elements that no dtype can hold.
-array from_dlpack(const py::object& source, std::optional<bool> copy);
+/// copy=false: then whoever writes to it changes the array. Without a dtype float64 becomes
+/// float32, and complex128 complex64, as in make_array. ValueError for memory of other devices,
+/// elements that no dtype can hold, and copy=false where numbers must be converted.
+array from_dlpack(const py::object& source, std::optional<bool> copy,
+                  std::optional<Dtype> dtype = std::nullopt);
 
 /// True if the object has __dlpack__ and __dlpack_device__.
 bool offers_dlpack(py::handle value);

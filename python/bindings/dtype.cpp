@@ -93,6 +93,10 @@ Example:
         if (values.empty()) fail("result_type", "got no arguments, expected arrays or dtypes.");
         std::optional<Dtype> result;
         for (const py::handle value : values) {
+          if (!is_array(value) && !py::isinstance<Dtype>(value)) {
+            fail("result_type", "got ", py::cast<std::string>(py::repr(value)),
+                 ", expected arrays and dtypes only.");
+          }
           const Dtype dtype = is_array(value) ? get_array(value).dtype() : py::cast<Dtype>(value);
           result = result ? promote(*result, dtype) : dtype;
         }

@@ -129,8 +129,10 @@ py::object to_numpy(const py::object& self, const py::object& dtype, const py::o
   } else {
     result = numpy.attr("asarray")(py::memoryview(self));
   }
-  const bool never = !copy.is_none() && !py::cast<bool>(copy);
-  const bool always = !copy.is_none() && py::cast<bool>(copy);
+  const int wanted = copy.is_none() ? -1 : PyObject_IsTrue(copy.ptr());
+  if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+  const bool never = wanted == 0;
+  const bool always = wanted == 1;
   const py::object own = result.attr("dtype");
   if (!dtype.is_none() && !own.equal(numpy.attr("dtype")(dtype))) {
     if (never) fail("array", "another dtype needs a copy, which copy=False forbids.");
@@ -155,7 +157,8 @@ py::object to_python(T value) {
 template <class T>
 py::object list_of(const T* first, const Shape& shape, const Strides& strides, size_t axis) {
   if (axis == shape.size()) return to_python(*first);
-  py::list list(shape[axis]);
+  const auto list = py::reinterpret_steal<py::list>(PyList_New(shape[axis]));
+  if (!list) throw py::error_already_set();  // a MemoryError
   for (int64_t i = 0; i < shape[axis]; ++i) {
     list[static_cast<size_t>(i)] = list_of(first + i * strides[axis], shape, strides, axis + 1);
   }
@@ -234,12 +237,16 @@ void def_interop(py::module_& m, py::class_<array>& cls) {
   });
   m.def("_array_from_bytes", &from_bytes);
   m.def("_set_numpy_bfloat16", [](bool allowed) { numpy_has_bfloat16 = allowed; });
-  m.def("from_dlpack", &from_dlpack, "x"_a, py::pos_only(), py::kw_only(), "copy"_a = py::none(),
-        R"doc(
+  m.def(
+      "from_dlpack",
+      [](const py::object& x, std::optional<bool> copy) { return from_dlpack(x, copy); }, "x"_a,
+      py::pos_only(), py::kw_only(), "copy"_a = py::none(),
+      R"doc(
 An array from an object of another library that has ``__dlpack__``.
 
 Args:
-    x: lies in memory of the CPU.
+    x: lies in memory of the CPU. float64 becomes float32, and complex128 complex64, as in
+        :class:`array`.
     copy: True copies always. None shares memory that is marked read-only, which nobody will change,
         and copies other memory. False shares it anyway: whoever writes to it changes the array.
         Writing to the array never writes to shared memory.
@@ -247,7 +254,7 @@ Args:
 Raises:
     TypeError: ``x`` has no ``__dlpack__``.
     ValueError: memory of another device, elements that no dtype can hold, or ``copy=False`` where
-        the memory cannot be shared.
+        the memory cannot be shared or numbers must be converted.
 
 Example:
     >>> import numpy as np

@@ -6,12 +6,14 @@
 
 #include "nybble/base/thread_pool.h"
 #include "nybble/kernels/simd/targets.h"
+#include "recursion.h"
 
 namespace nybble::python {
 namespace {
 
 /// Arrays in nested lists, tuples and dicts (a Module is a dict); anything else is passed over.
 void eval_tree(py::handle tree) {
+  const RecursionGuard guard(" in a tree of arrays");
   if (is_array(tree)) {
     get_array(tree).eval();
   } else if (PyDict_Check(tree.ptr())) {
@@ -39,6 +41,8 @@ void init_exceptions(py::module_& m) {
       PyErr_SetString(axis_error_class, e.what());
     } catch (const type_error& e) {
       PyErr_SetString(PyExc_TypeError, e.what());
+    } catch (const py::cast_error&) {  // its text speaks of C++ types
+      PyErr_SetString(PyExc_TypeError, "an argument, or a part of one, has the wrong type.");
     }
   });
 }

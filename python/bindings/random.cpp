@@ -357,7 +357,7 @@ Example:
       [](const py::object& x, int64_t axis, OptionalArray key, StreamArgument) {
         if (is_array(x)) return random::permutation(get_array(x), axis, key);
         if (!PyIndex_Check(x.ptr())) fail_type("permutation", "expected an int or an array.");
-        return random::permutation(py::cast<int64_t>(x), key);
+        return random::permutation(to_int("permutation", x, "the count"), key);
       },
       "x"_a, "axis"_a = 0, "key"_a = py::none(), "stream"_a = py::none(), R"doc(
 The numbers 0 to x-1 (``uint32``), or the entries of an array along an axis, in random order.

@@ -2,6 +2,7 @@
 
 #include "module.h"
 #include "nybble/ops/elementwise.h"
+#include "split.h"
 
 namespace nybble::python {
 namespace {
@@ -229,8 +230,7 @@ Example:
   m.def(
       "split",
       [](array a, const py::object& sections, int64_t axis, StreamArgument) {
-        if (PyLong_Check(sections.ptr())) return split(a, py::cast<int64_t>(sections), axis);
-        return split(a, py::cast<std::vector<int64_t>>(sections), axis);
+        return split_at(a, sections, axis);
       },
       "a"_a, py::pos_only(), "indices_or_sections"_a, "axis"_a = 0, py::kw_only(), kStream, R"doc(
 Views of equal parts of an axis, or of the parts between the given places; a list.

@@ -3,6 +3,7 @@
 
 #include "module.h"
 #include "nybble/ops/complex_parts.h"
+#include "recursion.h"
 
 namespace nybble::python {
 namespace {
@@ -60,7 +61,63 @@ Example:
       py::pos_only(), py::kw_only(), kStream, "``+a``: the elements as they are.");
 }
 
+/// The name of an array in a graph: the keyword it came by, or a letter.
+using DotNames = std::vector<std::string>;
+
+void add_dot_names(py::handle tree, const std::string& keyword, DotNames& names) {
+  const RecursionGuard guard(" in a tree of arrays");
+  if (is_array(tree)) {
+    const size_t i = names.size();
+    const std::string letter(1, static_cast<char>('A' + i % 26));
+    names.push_back(!keyword.empty() ? keyword : i < 26 ? letter : letter + std::to_string(i / 26));
+  } else if (PyList_Check(tree.ptr()) || PyTuple_Check(tree.ptr())) {
+    for (const py::handle item : tree) add_dot_names(item, keyword, names);
+  } else {
+    fail_type("export_to_dot", "expected arrays, or lists of arrays.");
+  }
+}
+
+void export_to_dot(const py::object& file, const py::args& arrays, const py::kwargs& named) {
+  DotNames names;
+  for (const py::handle tree : arrays) add_dot_names(tree, "", names);
+  for (const auto& [name, tree] : named) add_dot_names(tree, py::cast<std::string>(name), names);
+  std::string text = "digraph {\n";
+  for (const std::string& name : names) text += "{ rank=source; \"" + name + "\"; }\n";
+  text += "}";
+  if (py::hasattr(file, "write")) {
+    file.attr("write")(text);
+    return;
+  }
+  if (!PyUnicode_Check(file.ptr())) {
+    fail("export_to_dot", "expected a file object, open for text, or a name.");
+  }
+  const py::object opened = py::module_::import("builtins").attr("open")(file, "w");
+  opened.attr("write")(text);
+  opened.attr("close")();
+}
+
 void init_compile(py::module_& m) {
+  m.def("export_to_dot", &export_to_dot, "file"_a, py::pos_only(), R"doc(
+Writes a graph of arrays as text for Graphviz. Operations run at the call, so every array is a source, and
+nothing leads to it.
+
+Args:
+    file: a name, or a file object that takes text.
+    args, kwargs: arrays, or lists of arrays; those given by keyword bear its name.
+
+Raises:
+    TypeError: something else than an array.
+
+Example:
+    >>> import io
+    >>> import nybble.core as mx
+    >>> file = io.StringIO()
+    >>> mx.export_to_dot(file, x=mx.array(1) + 1)
+    >>> print(file.getvalue())
+    digraph {
+    { rank=source; "x"; }
+    }
+)doc");
   m.def(
       "compile",
       [](const py::object& fun, const py::object&, const py::object&, bool) {

@@ -2077,6 +2077,28 @@ def expm1(a: _Operand, /, *, stream: _StreamOrDevice = None) -> array:
         array([0, 1.71828], dtype=float32)
     """
 
+def export_to_dot(file: _File, /, *args: Any, **kwargs: Any) -> None:
+    """Writes a graph of arrays as text for Graphviz. Operations run at the call, so every array is a source, and
+    nothing leads to it.
+
+    Args:
+        file: a name, or a file object that takes text.
+        args, kwargs: arrays, or lists of arrays; those given by keyword bear its name.
+
+    Raises:
+        TypeError: something else than an array.
+
+    Example:
+        >>> import io
+        >>> import nybble.core as mx
+        >>> file = io.StringIO()
+        >>> mx.export_to_dot(file, x=mx.array(1) + 1)
+        >>> print(file.getvalue())
+        digraph {
+        { rank=source; "x"; }
+        }
+    """
+
 def eye(
     n: int,
     m: int | None = None,
@@ -2193,7 +2215,8 @@ def from_dlpack(x: _Operand, /, *, copy: bool | None = None) -> array:
     """An array from an object of another library that has ``__dlpack__``.
 
     Args:
-        x: lies in memory of the CPU.
+        x: lies in memory of the CPU. float64 becomes float32, and complex128 complex64, as in
+            :class:`array`.
         copy: True copies always. None shares memory that is marked read-only, which nobody will change,
             and copies other memory. False shares it anyway: whoever writes to it changes the array.
             Writing to the array never writes to shared memory.
@@ -2201,7 +2224,7 @@ def from_dlpack(x: _Operand, /, *, copy: bool | None = None) -> array:
     Raises:
         TypeError: ``x`` has no ``__dlpack__``.
         ValueError: memory of another device, elements that no dtype can hold, or ``copy=False`` where
-            the memory cannot be shared.
+            the memory cannot be shared or numbers must be converted.
 
     Example:
         >>> import numpy as np

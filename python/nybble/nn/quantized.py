@@ -300,6 +300,7 @@ class QuantizedEmbedding(_QuantizedModule):
 
     def __call__(self, x: mx.array) -> mx.array:
         # One index without a dimension gives one row, and dequantize takes matrices.
+        x = mx.asarray(x)
         index = x[None] if x.ndim == 0 else x
         biases = self.get("biases")
         rows = mx.dequantize(

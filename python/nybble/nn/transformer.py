@@ -67,7 +67,7 @@ class MultiHeadAttention(Module):
         bias: bool = False,
     ) -> None:
         super().__init__()
-        if dims % num_heads != 0:
+        if num_heads == 0 or dims % num_heads != 0:
             raise ValueError(
                 f"[{type(self).__name__}] dims is {dims}, which {num_heads} heads cannot share; "
                 "expected a multiple of num_heads."
