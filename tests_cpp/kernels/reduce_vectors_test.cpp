@@ -22,8 +22,10 @@ using test::normal;
 using test::wide;
 using ReduceOnTarget = test::OnTarget;
 
-// Around the sizes of vectors, of four of them, and of the blocks of the kernels.
-constexpr int64_t kLengths[] = {1, 2, 3, 7, 8, 9, 31, 33, 63, 64, 100, 513, 1025, 2049, 4097, 5000};
+// Around the sizes of vectors, of four of them, and of the blocks of the kernels; the last is read
+// in four places at once.
+constexpr int64_t kLengths[] = {1,  2,   3,   7,    8,    9,    31,   33,   63,
+                                64, 100, 513, 1025, 2049, 4097, 5000, 40001};
 
 /// Half a unit in the last place of T at the value, and the smallest number of 16-bit formats.
 template <class T>
@@ -158,6 +160,48 @@ TEST_P(ReduceOnTarget, LogsumexpIsExactToRounding) {
     const std::vector<T> got = columns<T>(logsumexp(dtype), x, 37);
     for (int64_t i = 0; i < 37; ++i) {
       expect_logsumexp(column(x, 37, i), static_cast<double>(wide(got[static_cast<size_t>(i)])));
+    }
+  });
+}
+
+/// Rows of n elements, 3 apart from each other, in one call.
+template <class Result, class T>
+std::vector<Result> rows(const ReduceKernel& kernel, const std::vector<T>& x, int64_t n,
+                         double divisor) {
+  const int64_t count = static_cast<int64_t>(x.size()) / (n + 3);
+  Accumulators a;
+  kernel.start(a.bytes, count);
+  kernel.rows({x.data(), 1, n, 0, count, n + 3}, a.bytes);
+  std::vector<Result> results(static_cast<size_t>(count));
+  kernel.finish(a.bytes, count, divisor, results.data());
+  return results;
+}
+
+TEST_P(ReduceOnTarget, RowsTogetherGiveWhatEachGivesAlone) {
+  for_floats([](Dtype dtype, auto one) {
+    using T = decltype(one);
+    for (const int64_t n : {1, 64, 100, 513, 1300}) {
+      SCOPED_TRACE(testing::Message() << dtype << " n=" << n);
+      constexpr int64_t kRows = 11;
+      std::vector<T> x = normal<T>(kRows * (n + 3));
+      x[static_cast<size_t>(5 * (n + 3) + n / 2)] = convert<T>(kNan);
+      x[static_cast<size_t>(6 * (n + 3) + n / 3)] = convert<T>(kInfinity);
+      const auto expect_same = [&]<class Result>(const ReduceKernel& kernel, Result) {
+        const std::vector<Result> got = rows<Result>(kernel, x, n, 2.0);
+        for (int64_t r = 0; r < kRows; ++r) {
+          const auto first = x.begin() + r * (n + 3);
+          const auto alone = row<Result>(kernel, std::vector<T>(first, first + n), 2.0);
+          const auto together = got[static_cast<size_t>(r)];
+          EXPECT_TRUE(wide(alone) == wide(together) ||
+                      (std::isnan(wide(alone)) && std::isnan(wide(together))))
+              << r;
+        }
+      };
+      expect_same(sum(dtype), one);
+      expect_same(variance(dtype), one);
+      expect_same(maximum_of(dtype), one);
+      expect_same(logsumexp(dtype), one);
+      expect_same(position_of_minimum(dtype), uint32_t{});
     }
   });
 }

@@ -26,7 +26,7 @@ using kernels::kSdpaSlack;
 constexpr size_t kMostChunkKeys = 512;
 constexpr size_t kLeastChunkKeys = 128;
 
-// Keys that all rows use before the next are read: 32 KiB of floats with heads of 128.
+// Keys that all groups of rows use before the next are read: 32 KiB of floats with heads of 128.
 constexpr size_t kRunKeys = 64;
 
 // Time of one element of k or v on one thread, from memory and again for each row.
@@ -131,9 +131,10 @@ class FewRows {
     const Results result = results(head, chunk);
     const W* k = work_.k.at(b, kv_head);
     const W* v = work_.v.at(b, kv_head);
+    const size_t run = groups_ == 1 ? keys : kRunKeys;
     const auto for_runs = [&](auto&& f) {
-      for (size_t j = 0; j < keys; j += kRunKeys) {
-        for (size_t g = 0; g < groups_; ++g) f(j, std::min(kRunKeys, keys - j), g, group(g));
+      for (size_t j = 0; j < keys; j += run) {
+        for (size_t g = 0; g < groups_; ++g) f(j, std::min(run, keys - j), g, group(g));
       }
     };
     const auto scores = [&](size_t g) { return scratch + g * kSdpaFewQueries * chunk_; };

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "nybble/base/buffer.h"
+#include "nybble/base/thread_pool.h"
 #include "nybble/kernels/reduce/reduce.h"
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/op.h"
@@ -19,19 +21,23 @@ using kernels::ReduceKernel;
 /// Time of one element on one thread.
 constexpr double kFoldCostNs = 0.4;
 
-/// As many neighbouring results are folded together: wide, as memory is read a row of them at a
-/// time.
-constexpr int64_t kBlockColumns = kernels::kMaxColumns;
+/// A task folds so many elements or more: 256 KiB of floats, which evens out unequal threads.
+/// Results of more elements than two tasks are made of partial results, so that a long sum has work
+/// for all threads. Results must not depend on the number of threads: only shapes decide.
+constexpr int64_t kTaskElements = 1 << 16;
 
-/// Results of more elements than this are made of partial results over so many each or more, so
-/// that a long sum has work for all threads. Results must not depend on the number of threads: only
-/// shapes decide.
-constexpr int64_t kPartElements = 1 << 16;
+/// Partial results of columns are as large as some rows: they are made of so many rows or more.
+constexpr int64_t kLeastPartRows = 64;
 
 /// With this many blocks of results, or parts of them, there is work enough.
 constexpr int64_t kTasksEnough = 64;
 
-/// One reduction: results are cut into blocks, what is folded into parts.
+/// Partial results of so many columns are put together by one task.
+constexpr int64_t kCombinedColumns = 256;
+
+int64_t divide_up(int64_t value, int64_t step) { return (value + step - 1) / step; }
+
+/// One reduction: results are cut into blocks of neighbours, what is folded into parts.
 class Reduction {
  public:
   Reduction(const array& x, const ReducedAxes& axes, const ReduceKernel& kernel, double divisor,
@@ -53,89 +59,112 @@ class Reduction {
     const bool across = kept_.row_elements() >= 4 && kept_stride < folded_stride;
     const bool short_rows =
         folded_.row_elements() < 16 && kept_.row_elements() > folded_.row_elements();
-    columns_ = across || short_rows ? std::min(kBlockColumns, kept_.row_elements()) : 1;
-    blocks_per_row_ = (kept_.row_elements() + columns_ - 1) / columns_;
+    across_ = across || short_rows;
+    const int64_t wanted =
+        across_ ? kernels::kMaxColumns : kTaskElements / std::max(count_, int64_t{1});
+    width_ = std::min(std::clamp(wanted, int64_t{1}, kernels::kMaxColumns),
+                      std::max(kept_.row_elements(), int64_t{1}));
+    blocks_per_row_ = divide_up(kept_.row_elements(), width_);
     blocks_ = kept_.rows() * blocks_per_row_;
     const int64_t parts_wanted = kTasksEnough / std::max<int64_t>(blocks_, 1);
-    part_ = parts_wanted > 1 ? std::max({(count_ + parts_wanted - 1) / parts_wanted,
-                                         kPartElements / columns_, int64_t{1}})
-                             : count_;
-    parts_ = count_ <= part_ ? 1 : (count_ + part_ - 1) / part_;
+    part_ = count_;
+    if (parts_wanted > 1) {
+      const int64_t least = across_ ? std::max(kTaskElements / width_, kLeastPartRows)
+                                    : divide_up(kTaskElements, width_);
+      part_ = std::max(divide_up(count_, parts_wanted), least);
+    }
+    parts_ = count_ <= part_ ? 1 : divide_up(count_, part_);
   }
 
   void run() {
-    const double block_cost = kFoldCostNs * static_cast<double>(count_) *
-                              static_cast<double>(std::min(columns_, kept_.row_elements()));
     if (parts_ == 1) {
-      parallel_ranges(blocks_, block_cost + 5.0, [&](int64_t first, int64_t last) {
-        for (int64_t block = first; block < last; ++block) {
-          Accumulators accumulators;
-          const Block where = locate(block);
-          fold(where, 0, count_, accumulators.bytes);
-          finish(where, accumulators.bytes);
-        }
-      });
-      return;
-    }
-    const size_t block_bytes = static_cast<size_t>(columns_) * kernel_.accumulator_bytes;
-    const auto partial = std::make_unique_for_overwrite<Accumulators[]>(
-        (static_cast<size_t>(blocks_ * parts_) * block_bytes + sizeof(Accumulators) - 1) /
-        sizeof(Accumulators));
-    std::byte* bytes = partial[0].bytes;
-    const auto place = [&](int64_t block, int64_t part) {
-      return bytes + static_cast<size_t>(block * parts_ + part) * block_bytes;
-    };
-    parallel_ranges(blocks_ * parts_, block_cost / static_cast<double>(parts_),
-                    [&](int64_t first, int64_t last) {
-                      for (int64_t task = first; task < last; ++task) {
-                        const int64_t part = task % parts_;
-                        fold(locate(task / parts_), part * part_,
-                             std::min((part + 1) * part_, count_), place(task / parts_, part));
-                      }
-                    });
-    for (int64_t block = 0; block < blocks_; ++block) {
-      const Block where = locate(block);
-      for (int64_t part = 1; part < parts_; ++part) {
-        kernel_.combine(place(block, 0), place(block, part), where.columns);
-      }
-      finish(where, place(block, 0));
+      fold_whole();
+    } else {
+      fold_parts();
     }
   }
 
  private:
   struct Accumulators {
-    alignas(16) std::byte bytes[kBlockColumns * kernels::kMaxAccumulatorBytes];
+    alignas(16) std::byte bytes[kernels::kMaxColumns * kernels::kMaxAccumulatorBytes];
   };
   struct Block {
     const void* x;
     void* out;
-    int64_t columns;
+    int64_t results;
   };
 
+  double cost_ns(int64_t blocks) const {
+    return kFoldCostNs * static_cast<double>(count_) * static_cast<double>(blocks * width_) +
+           5.0 * static_cast<double>(blocks);
+  }
+
+  void fold_whole() {
+    const int64_t each =
+        std::max(kTaskElements / std::max(count_ * width_, int64_t{1}), int64_t{1});
+    const int64_t tasks = divide_up(blocks_, each);
+    parallel_for(static_cast<size_t>(tasks), cost_ns(blocks_), [&](size_t task, size_t) {
+      const int64_t first = static_cast<int64_t>(task) * each;
+      for (int64_t block = first; block < std::min(first + each, blocks_); ++block) {
+        Accumulators accumulators;
+        const Block where = locate(block);
+        fold(where, 0, count_, accumulators.bytes);
+        kernel_.finish(accumulators.bytes, where.results, divisor_, where.out);
+      }
+    });
+  }
+
+  void fold_parts() {
+    const size_t bytes = kernel_.accumulator_bytes;
+    const auto tasks = static_cast<size_t>(blocks_ * parts_);
+    const size_t block_bytes = static_cast<size_t>(width_) * bytes;
+    const auto partial = Buffer::allocate(tasks * block_bytes);
+    auto* all = static_cast<std::byte*>(partial->data());
+    parallel_for(tasks, cost_ns(blocks_), [&](size_t task, size_t) {
+      const int64_t part = static_cast<int64_t>(task) % parts_;
+      fold(locate(static_cast<int64_t>(task) / parts_), part * part_,
+           std::min((part + 1) * part_, count_), all + task * block_bytes);
+    });
+    const int64_t slices = divide_up(width_, kCombinedColumns);
+    const auto combined = static_cast<double>(blocks_ * parts_ * width_);
+    parallel_for(static_cast<size_t>(blocks_ * slices), combined, [&](size_t task, size_t) {
+      const int64_t block = static_cast<int64_t>(task) / slices;
+      const int64_t first = static_cast<int64_t>(task) % slices * kCombinedColumns;
+      const Block where = locate(block);
+      const int64_t n = std::min(kCombinedColumns, where.results - first);
+      if (n <= 0) return;
+      std::byte* total = all + static_cast<size_t>(block * parts_) * block_bytes +
+                         static_cast<size_t>(first) * bytes;
+      for (int64_t part = 1; part < parts_; ++part) {
+        kernel_.combine(total, total + static_cast<size_t>(part) * block_bytes, n);
+      }
+      kernel_.finish(total, n, divisor_, advance(where.out, first, out_itemsize_));
+    });
+  }
+
   Block locate(int64_t block) const {
-    const int64_t first = block % blocks_per_row_ * columns_;
+    const int64_t first = block % blocks_per_row_ * width_;
     const auto at = kept_.offsets(block / blocks_per_row_);
     return {advance(from_, at[0] + first * kept_.row_stride(0), itemsize_),
             advance(to_, at[1] + first * kept_.row_stride(1), out_itemsize_),
-            std::min(columns_, kept_.row_elements() - first)};
+            std::min(width_, kept_.row_elements() - first)};
   }
 
   /// Folds elements first..last-1 of each of the block's results.
   void fold(const Block& block, int64_t first, int64_t last, void* accumulators) const {
-    kernel_.start(accumulators, block.columns);
+    kernel_.start(accumulators, block.results);
     for_pieces(folded_, first, last, [&](const auto& at, int64_t n, int64_t position) {
       const void* x = advance(block.x, at[0], itemsize_);
       const int64_t stride = folded_.row_stride(0);
-      if (columns_ == 1) {
+      const int64_t next = kept_.row_stride(0);
+      if (across_) {
+        kernel_.columns({x, next, block.results, position, n, stride}, accumulators);
+      } else if (block.results == 1) {
         kernel_.row({x, stride, n, position}, accumulators);
-        return;
+      } else {
+        kernel_.rows({x, stride, n, position, block.results, next}, accumulators);
       }
-      kernel_.columns({x, kept_.row_stride(0), block.columns, position, n, stride}, accumulators);
     });
-  }
-
-  void finish(const Block& block, const void* accumulators) const {
-    kernel_.finish(accumulators, block.columns, divisor_, block.out);
   }
 
   const ReduceKernel& kernel_;
@@ -148,7 +177,8 @@ class Reduction {
   const size_t out_itemsize_;
   const void* from_;
   void* to_;
-  int64_t columns_ = 1;
+  bool across_ = false;  // x is read by columns, else by rows
+  int64_t width_ = 1;    // results of a block
   int64_t blocks_per_row_ = 1;
   int64_t blocks_ = 0;
   int64_t part_ = 0;

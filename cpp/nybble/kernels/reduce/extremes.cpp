@@ -33,9 +33,18 @@ struct RealExtreme : Extreme<T, kLargest> {
   using Base = Extreme<T, kLargest>;
   using Accumulator = typename Base::Accumulator;
 
-  static void dense(const T* x, int64_t n, int64_t, Accumulator& total) {
-    if (n > 0) Base::add(total, static_cast<Accumulator>(extreme_of<kLargest>(x, n)), 0);
-  }
+  struct Stream {
+    ExtremeLanes<T, kLargest> best;
+
+    Stream(const T* x, int64_t) : best(x[0]) {}
+    HWY_NOINLINE void add(const T* x, int64_t i) { best.add(x + i); }
+    HWY_INLINE void finish(const T* x, int64_t begin, int64_t n, int64_t, Accumulator& total) {
+      if (begin > 0) Base::add(total, static_cast<Accumulator>(best.get()), 0);
+      if (begin < n) {
+        Base::add(total, static_cast<Accumulator>(extreme_of<kLargest>(x + begin, n - begin)), 0);
+      }
+    }
+  };
 
   static void dense_columns(const ReduceInput& input, Accumulator* totals) {
     fold_rows_by_four<RealExtreme>(input, totals);

@@ -31,6 +31,11 @@ A worst() {
   }
 }
 
+/// Of a run of elements so many are folded before those of another: half a KiB. (1 KiB: 8 % slower
+/// where there are four runs.)
+template <class T>
+inline constexpr int64_t kChunk = 512 / static_cast<int64_t>(sizeof(T));
+
 /// The type of means: T if floating or complex, else float.
 template <class T>
 using FloatingResult = std::conditional_t<std::is_integral_v<T>, float, T>;

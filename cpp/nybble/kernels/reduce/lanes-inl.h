@@ -12,6 +12,7 @@
 
 #include "hwy/highway.h"
 #include "nybble/base/dtype.h"
+#include "nybble/kernels/reduce/fold.h"
 #include "nybble/kernels/simd/widen-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -19,6 +20,7 @@ namespace nybble::HWY_NAMESPACE {
 namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
+using kernels::kChunk;
 
 /// What vectors hold for elements of T.
 template <class T>
@@ -108,6 +110,64 @@ Lane<T> extreme_of(const T* x, int64_t n) {
   }
   return best;
 }
+
+/// The largest (smallest) element of a chunk, by lanes, and whether there is a NaN.
+template <bool kLargest, class T>
+struct ChunkExtreme {
+  hn::Vec<hn::ScalableTag<Lane<T>>> best;
+  bool nan = false;
+
+  HWY_INLINE explicit ChunkExtreme(const T* x) {
+    const hn::ScalableTag<Lane<T>> d;
+    constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(d));
+    best = load_lanes(d, x);
+    auto second = load_lanes(d, x + kLanes);
+    auto is_nan = hn::Or(is_nan_lane(d, best), is_nan_lane(d, second));
+    for (int64_t i = 2 * kLanes; i < kChunk<T>; i += 2 * kLanes) {
+      const auto v0 = load_lanes(d, x + i);
+      const auto v1 = load_lanes(d, x + i + kLanes);
+      best = better_lane<kLargest>(best, v0);
+      second = better_lane<kLargest>(second, v1);
+      if constexpr (hwy::IsFloat<Lane<T>>()) {
+        is_nan = hn::Or(is_nan, hn::Or(is_nan_lane(d, v0), is_nan_lane(d, v1)));
+      }
+    }
+    best = better_lane<kLargest>(best, second);
+    if constexpr (hwy::IsFloat<Lane<T>>()) nan = !hn::AllFalse(d, is_nan);
+  }
+};
+
+/// The extreme of chunks that are added one by one.
+template <class T, bool kLargest>
+class ExtremeLanes {
+ public:
+  using L = Lane<T>;
+
+  explicit ExtremeLanes(T first) {
+    const hn::ScalableTag<L> d;
+    hn::Store(hn::Set(d, static_cast<L>(first)), d, best_);
+  }
+
+  HWY_INLINE void add(const T* x) {
+    const hn::ScalableTag<L> d;
+    const ChunkExtreme<kLargest, T> chunk(x);
+    hn::Store(better_lane<kLargest>(hn::Load(d, best_), chunk.best), d, best_);
+    nan_ = nan_ || chunk.nan;
+  }
+
+  L get() const {
+    if constexpr (hwy::IsFloat<L>()) {
+      if (nan_) return std::numeric_limits<L>::quiet_NaN();
+    }
+    L best = best_[0];
+    for (const L value : best_) best = (kLargest ? value > best : value < best) ? value : best;
+    return best;
+  }
+
+ private:
+  HWY_ALIGN L best_[hn::MaxLanes(hn::ScalableTag<L>())];
+  bool nan_ = false;
+};
 
 /// The first of n elements that equals `value`, which is one of them; or the first NaN.
 template <class T>

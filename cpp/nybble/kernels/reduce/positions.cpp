@@ -115,12 +115,83 @@ struct PositionOfReal : PositionOfExtreme<T, kLargest> {
   }
 };
 
+/// Of types whose lanes can be chosen by the mask that chooses their chunks.
+template <class T, bool kLargest>
+struct PositionOfWide : PositionOfReal<T, kLargest> {
+  using Base = PositionOfExtreme<T, kLargest>;
+  using Accumulator = typename Base::Accumulator;
+
+  /// The best elements so far, by lanes, and the chunks they are in. Only of one chunk the place is
+  /// looked for, in the end.
+  class Stream {
+   public:
+    Stream(const T* x, int64_t) {
+      const D d;
+      hn::Store(hn::Set(d, static_cast<L>(x[0])), d, best_);
+      hn::Store(hn::Zero(DI()), DI(), chunks_);
+    }
+
+    HWY_NOINLINE void add(const T* x, int64_t i) {
+      const D d;
+      const DI di;
+      const ChunkExtreme<kLargest, T> chunk(x + i);
+      const auto best = hn::Load(d, best_);
+      const auto better = beats_lane<kLargest>(chunk.best, best);
+      const auto number = hn::Set(di, static_cast<Index>(i / kChunk<T>));
+      const auto before = hn::Load(di, chunks_);
+      hn::Store(hn::IfThenElse(better, chunk.best, best), d, best_);
+      hn::Store(hn::IfThenElse(hn::RebindMask(di, better), number, before), di, chunks_);
+      if (HWY_UNLIKELY(chunk.nan) && nan_chunk_ < 0) nan_chunk_ = i;
+    }
+
+    HWY_INLINE void finish(const T* x, int64_t begin, int64_t n, int64_t position,
+                           Accumulator& total) {
+      if (begin > 0) {
+        L best = best_[0];
+        Index chunk = chunks_[0];
+        for (size_t lane = 1; lane < kLanes; ++lane) {
+          const bool better = kLargest ? best_[lane] > best : best_[lane] < best;
+          if (better || (best_[lane] == best && chunks_[lane] < chunk)) {
+            best = best_[lane];
+            chunk = chunks_[lane];
+          }
+        }
+        if constexpr (hwy::IsFloat<L>()) {
+          if (nan_chunk_ >= 0) best = std::numeric_limits<L>::quiet_NaN();
+        }
+        const int64_t first = nan_chunk_ >= 0 ? nan_chunk_ : int64_t{chunk} * kChunk<T>;
+        Base::add(total, static_cast<Arithmetic<T>>(best),
+                  position + first + first_equal(x + first, kChunk<T>, best));
+      }
+      if (begin < n) {
+        PositionOfReal<T, kLargest>::dense(x + begin, n - begin, position + begin, total);
+      }
+    }
+
+   private:
+    using L = Lane<T>;
+    using Index = hwy::MakeSigned<L>;
+    using D = hn::ScalableTag<L>;
+    using DI = hn::RebindToSigned<D>;
+    static constexpr size_t kLanes = hn::MaxLanes(D());
+
+    HWY_ALIGN L best_[kLanes];
+    HWY_ALIGN Index chunks_[kLanes];
+    int64_t nan_chunk_ = -1;  // its first element
+  };
+};
+
 template <bool kLargest>
 const ReduceKernel* position_kernel(Dtype dtype) {
   return visit_dtype(dtype, [](auto tag) -> const ReduceKernel* {
     using T = typename decltype(tag)::type;
-    return &fold_kernel<std::conditional_t<kIsComplex<T>, PositionOfExtreme<T, kLargest>,
-                                           PositionOfReal<T, kLargest>>>();
+    if constexpr (kIsComplex<T>) {
+      return &fold_kernel<PositionOfExtreme<T, kLargest>>();
+    } else if constexpr (sizeof(Lane<T>) >= 4) {
+      return &fold_kernel<PositionOfWide<T, kLargest>>();
+    } else {
+      return &fold_kernel<PositionOfReal<T, kLargest>>();
+    }
   });
 }
 

@@ -14,7 +14,8 @@
 namespace nybble::kernels {
 
 /// n elements, `stride` elements apart. The first one is number `position` of what is reduced.
-/// For columns: so many rows of n elements, `row_stride` apart, at consecutive positions.
+/// For columns: so many rows of n elements, `row_stride` apart, at consecutive positions; for rows:
+/// at the same position.
 struct ReduceInput {
   const void* x;
   int64_t stride;
@@ -24,8 +25,8 @@ struct ReduceInput {
   int64_t row_stride = 0;
 };
 
-/// The largest n for columns.
-inline constexpr int64_t kMaxColumns = 1024;
+/// The largest n for columns: 8 KiB of a row of floats are read on end.
+inline constexpr int64_t kMaxColumns = 2048;
 
 struct ReduceKernel {
   size_t accumulator_bytes;
@@ -33,6 +34,8 @@ struct ReduceKernel {
   void (*start)(void* accumulators, int64_t n);
   /// Folds all elements into one accumulator.
   void (*row)(const ReduceInput& input, void* accumulator);
+  /// Folds each row into an accumulator of its own.
+  void (*rows)(const ReduceInput& input, void* accumulators);
   /// Folds each column into an accumulator of its own; a row's elements have the same position.
   void (*columns)(const ReduceInput& input, void* accumulators);
   /// Folds accumulators of later elements into those of earlier ones.

@@ -51,14 +51,37 @@ struct Mean {
 
 template <class T>
 struct FloatMean : Mean<T> {
-  /// Sums of so many make one sum: the error of float64 sums grows with the root of the length.
-  static constexpr int64_t kBlock = 4096;
+  /// Four vectors of partial sums. (The error of float64 sums grows with the root of the length.)
+  struct Stream {
+    using D = hn::ScalableTag<double>;
+    static constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(D()));
+    HWY_ALIGN double sums[4 * kLanes] = {};
 
-  static void dense(const T* x, int64_t n, int64_t, double& total) {
-    for (int64_t i = 0; i < n; i += kBlock) {
-      total += sum_in_doubles(x + i, std::min(kBlock, n - i));
+    Stream(const T*, int64_t) {}
+
+    HWY_NOINLINE void add(const T* x, int64_t i) {
+      const D d;
+      auto sum0 = hn::Load(d, sums);
+      auto sum1 = hn::Load(d, sums + kLanes);
+      auto sum2 = hn::Load(d, sums + 2 * kLanes);
+      auto sum3 = hn::Load(d, sums + 3 * kLanes);
+      for (const int64_t end = i + kChunk<T>; i < end; i += 4 * kLanes) {
+        sum0 = hn::Add(sum0, load_double(d, x + i));
+        sum1 = hn::Add(sum1, load_double(d, x + i + kLanes));
+        sum2 = hn::Add(sum2, load_double(d, x + i + 2 * kLanes));
+        sum3 = hn::Add(sum3, load_double(d, x + i + 3 * kLanes));
+      }
+      hn::Store(sum0, d, sums);
+      hn::Store(sum1, d, sums + kLanes);
+      hn::Store(sum2, d, sums + 2 * kLanes);
+      hn::Store(sum3, d, sums + 3 * kLanes);
     }
-  }
+
+    HWY_INLINE void finish(const T* x, int64_t begin, int64_t n, int64_t, double& total) {
+      total += sum_in_doubles(sums, 4 * kLanes);
+      if (begin < n) total += sum_in_doubles(x + begin, n - begin);
+    }
+  };
 
   static void dense_columns(const ReduceInput& input, double* totals) {
     fold_rows_by_four<FloatMean>(input, totals);

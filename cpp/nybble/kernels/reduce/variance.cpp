@@ -1,7 +1,7 @@
 // Variance and standard deviation: mean and squared deviations of parts are combined exactly
 //   delta = mean_b - mean_a, m2 = m2_a + m2_b + delta^2 * n_a n_b / (n_a + n_b)
-// so that nothing cancels, however large the mean. A part is a block of a row, or some rows of a
-// column; it is read twice, the second time from the first-level cache.
+// so that nothing cancels, however large the mean. Parts of rows are read once, as deviations from
+// the mean of a few of their elements; parts of columns twice, the second time from the cache.
 
 #include <cmath>
 
@@ -133,12 +133,72 @@ struct Variance {
   }
 };
 
+/// Sums of deviations d from a center c, and of their squares: squares about the mean are
+///   sum d^2 - (sum d)^2 / n
+/// What cancels there is n (mean - c)^2. As c is the mean of k elements, these alone make the
+/// result at least k (mean - c)^2, so its relative error is below n / k * 2^-50, with n / k at most
+/// 2^10.
+template <class T, bool kRoot>
+struct FloatVariance : Variance<T, kRoot> {
+  class Stream {
+   public:
+    Stream(const T* x, int64_t n)
+        : center_(sum_in_doubles(x, std::min(kCentered, n)) /
+                  static_cast<double>(std::min(kCentered, n))) {}
+
+    HWY_NOINLINE void add(const T* x, int64_t i) {
+      const D d;
+      const auto center = hn::Set(d, center_);
+      auto sum0 = hn::Load(d, sums_);
+      auto sum1 = hn::Load(d, sums_ + kLanes);
+      auto square0 = hn::Load(d, squares_);
+      auto square1 = hn::Load(d, squares_ + kLanes);
+      for (const int64_t end = i + kChunk<T>; i < end; i += 2 * kLanes) {
+        const auto x0 = hn::Sub(load_double(d, x + i), center);
+        const auto x1 = hn::Sub(load_double(d, x + i + kLanes), center);
+        sum0 = hn::Add(sum0, x0);
+        sum1 = hn::Add(sum1, x1);
+        square0 = hn::MulAdd(x0, x0, square0);
+        square1 = hn::MulAdd(x1, x1, square1);
+      }
+      hn::Store(sum0, d, sums_);
+      hn::Store(sum1, d, sums_ + kLanes);
+      hn::Store(square0, d, squares_);
+      hn::Store(square1, d, squares_ + kLanes);
+    }
+
+    HWY_INLINE void finish(const T* x, int64_t begin, int64_t n, int64_t, Moments& total) {
+      if (begin > 0) {
+        const auto count = static_cast<double>(begin);
+        const double mean = sum_in_doubles(sums_, 2 * kLanes) / count;
+        const double squares = sum_in_doubles(squares_, 2 * kLanes) - mean * mean * count;
+        combine_moments(total, {count, center_ + mean, squares < 0.0 ? 0.0 : squares});
+      }
+      if (begin < n) Variance<T, kRoot>::dense(x + begin, n - begin, 0, total);
+    }
+
+   private:
+    using D = hn::ScalableTag<double>;
+    static constexpr auto kLanes = static_cast<int64_t>(hn::MaxLanes(D()));
+    static constexpr int64_t kCentered = 16;
+
+    HWY_ALIGN double sums_[2 * kLanes] = {};
+    HWY_ALIGN double squares_[2 * kLanes] = {};
+    double center_;
+  };
+};
+
 template <bool kRoot>
 const ReduceKernel* variance_kernel(Dtype dtype) {
   return visit_dtype(dtype, [](auto tag) -> const ReduceKernel* {
     using T = typename decltype(tag)::type;
-    // Complex numbers come as pairs of floats.
-    return &fold_kernel<Variance<std::conditional_t<kIsComplex<T>, float, T>, kRoot>>();
+    if constexpr (kIsComplex<T>) {
+      return &fold_kernel<FloatVariance<float, kRoot>>();  // they come as pairs of floats
+    } else if constexpr (kIsFloating<T>) {
+      return &fold_kernel<FloatVariance<T, kRoot>>();
+    } else {
+      return &fold_kernel<Variance<T, kRoot>>();
+    }
   });
 }
 
