@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <string>
@@ -108,7 +109,8 @@ struct SplitRows {
 
   void add(const float* x) {
     const size_t padded = (entries + 15) / 16 * 16;
-    planes.push_back(std::make_unique<Guarded<int8_t>>(columns * layout.planes));
+    planes.push_back(
+        std::make_unique<Guarded<int8_t>>(columns / layout.piece * layout.piece_bytes()));
     scales.push_back(std::make_unique<Guarded<float>>(padded, 0));
     sums.push_back(std::make_unique<Guarded<float>>(padded, 0));
     wild.emplace_back(columns / layout.piece);
@@ -129,10 +131,27 @@ struct SplitRows {
     int64_t value = 0;
     for (size_t p = 0; p < layout.planes; ++p) {
       value = 256 * value +
-              rows[m].planes[piece * layout.piece * layout.planes +
+              rows[m].planes[piece * layout.piece_bytes() +
                              (block * layout.planes + p) * kCodeBlock + in_piece % kCodeBlock];
     }
     return value;
+  }
+  /// All digits of row m, whose numbers have to be equal, and their sums.
+  void fill_digits(size_t m, int8_t digit) {
+    const int64_t old = number(m, 0);
+    const int64_t old_high = layout.planes == 3 ? old >> 8 : old;
+    for (size_t p = 0; p < columns / layout.piece; ++p) {
+      int8_t* piece = rows[m].planes + p * layout.piece_bytes();
+      std::fill_n(piece, layout.digits_bytes(), digit);
+      if (layout.planes == 1) continue;
+      float sum;
+      std::memcpy(&sum, piece + layout.digits_bytes(), sizeof(sum));
+      const float lane_codes = sum / static_cast<float>(old_high);
+      std::vector<float> sums(2 * kLaneSumsBytes / sizeof(float), lane_codes * digit);
+      std::fill_n(sums.begin(), sums.size() / 2, lane_codes * 257.0f * digit);
+      std::memcpy(piece + layout.digits_bytes(), sums.data(),
+                  layout.piece_bytes() - layout.digits_bytes());
+    }
   }
   double value(size_t m, size_t k) const {
     return static_cast<double>(number(m, k)) * double{rows[m].scales[k / layout.entry]};
