@@ -139,18 +139,21 @@ struct SplitRows {
   /// All digits of row m, whose numbers have to be equal, and their sums.
   void fill_digits(size_t m, int8_t digit) {
     const int64_t old = number(m, 0);
-    const int64_t old_high = layout.planes == 3 ? old >> 8 : old;
+    const bool in_parts = layout.sums() == 2;
+    const int64_t old_part = in_parts ? (old - static_cast<int8_t>(old & 0xff)) / 256 : old;
+    const int high = layout.planes == 3 && !in_parts ? 65793 : 257;
     for (size_t p = 0; p < columns / layout.piece; ++p) {
       int8_t* piece = rows[m].planes + p * layout.piece_bytes();
       std::fill_n(piece, layout.digits_bytes(), digit);
-      if (layout.planes == 1) continue;
-      float sum;
-      std::memcpy(&sum, piece + layout.digits_bytes(), sizeof(sum));
-      const float lane_codes = sum / static_cast<float>(old_high);
-      std::vector<float> sums(2 * kLaneSumsBytes / sizeof(float), lane_codes * digit);
-      std::fill_n(sums.begin(), sums.size() / 2, lane_codes * 257.0f * digit);
-      std::memcpy(piece + layout.digits_bytes(), sums.data(),
-                  layout.piece_bytes() - layout.digits_bytes());
+      if (layout.sums() == 0) continue;
+      int8_t* behind = piece + layout.digits_bytes();
+      int32_t lane_sum;
+      std::memcpy(&lane_sum, behind, sizeof(lane_sum));
+      const auto lane_codes = static_cast<int32_t>(lane_sum / old_part);
+      std::vector<int32_t> parts(kLaneSumsBytes / sizeof(int32_t), lane_codes * high * digit);
+      std::memcpy(behind, parts.data(), kLaneSumsBytes);
+      std::fill(parts.begin(), parts.end(), lane_codes * digit);
+      if (in_parts) std::memcpy(behind + kLaneSumsBytes, parts.data(), kLaneSumsBytes);
     }
   }
   double value(size_t m, size_t k) const {
