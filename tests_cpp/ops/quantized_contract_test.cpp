@@ -157,6 +157,46 @@ TEST_P(ContractOnTarget, HighestKeepsTheContract) {
   });
 }
 
+/// Every 16 columns w is large and x is zero; the other weights are about 0.
+void make_zero_at_the_outliers(array& x, array& w, float sign) {
+  const auto k = static_cast<size_t>(x.shape(-1));
+  visit_dtype(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* values = x.mutable_data<T>();
+    for (size_t i = 0; i < static_cast<size_t>(x.size()); ++i) {
+      if (i % k % 16 == 5) values[i] = convert<T>(0.0f);
+    }
+  });
+  float* weights = w.mutable_data<float>();
+  for (size_t i = 0; i < static_cast<size_t>(w.size()); ++i) {
+    const bool turned = sign == 0.0f && i / 16 % 2 == 1;
+    const float outlier = turned || sign < 0.0f ? -1000.0f : 1000.0f;
+    weights[i] = i % k % 16 == 5 ? outlier : 1e-3f * weights[i];
+  }
+}
+
+TEST_P(ContractOnTarget, XThatIsZeroAtTheOutliersOfWKeepsTheContract) {
+  for (const Quantization& q : test::all_quantizations()) {
+    const int64_t k = int64_t{4} * std::max(q.group_size, 32);
+    for (const int64_t m : {1, 2, 4, 7, 17}) {
+      for (const Dtype dtype : {Dtype::kFloat32, Dtype::kFloat16, Dtype::kBfloat16}) {
+        for (const float sign : {1.0f, -1.0f, 0.0f}) {
+          SCOPED_TRACE(testing::Message() << q.format->mode << q.bits() << "/" << q.group_size
+                                          << " " << dtype << " M=" << m << " sign=" << sign);
+          array w = normal_array({9, k}, Dtype::kFloat32, 7);
+          array x = normal_array({m, k}, dtype, 8);
+          make_zero_at_the_outliers(x, w, sign);
+          const Matrix matrix(q, w);
+          const double bound = dtype == Dtype::kFloat32 ? test::kFloatBound : test::kHalfBound;
+          expect_within(matrix, x, true, matrix.times(x, true),
+                        [&](double magnitude, double) { return bound * magnitude; });
+          if (testing::Test::HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(ContractOnTarget, MediumCountsInTheLargestOfAGroup) {
   set_matmul_precision("medium");
   for_all_cases([](const Matrix& w, const array& x, bool transpose) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <string>
@@ -108,7 +109,8 @@ struct SplitRows {
 
   void add(const float* x) {
     const size_t padded = (entries + 15) / 16 * 16;
-    planes.push_back(std::make_unique<Guarded<int8_t>>(columns * layout.planes));
+    planes.push_back(
+        std::make_unique<Guarded<int8_t>>(columns / layout.piece * layout.piece_bytes()));
     scales.push_back(std::make_unique<Guarded<float>>(padded, 0));
     sums.push_back(std::make_unique<Guarded<float>>(padded, 0));
     wild.emplace_back(columns / layout.piece);
@@ -129,10 +131,30 @@ struct SplitRows {
     int64_t value = 0;
     for (size_t p = 0; p < layout.planes; ++p) {
       value = 256 * value +
-              rows[m].planes[piece * layout.piece * layout.planes +
+              rows[m].planes[piece * layout.piece_bytes() +
                              (block * layout.planes + p) * kCodeBlock + in_piece % kCodeBlock];
     }
     return value;
+  }
+  /// All digits of row m, whose numbers have to be equal, and their sums.
+  void fill_digits(size_t m, int8_t digit) {
+    const int64_t old = number(m, 0);
+    const bool in_parts = layout.sums() == 2;
+    const int64_t old_part = in_parts ? (old - static_cast<int8_t>(old & 0xff)) / 256 : old;
+    const int high = layout.planes == 3 && !in_parts ? 65793 : 257;
+    for (size_t p = 0; p < columns / layout.piece; ++p) {
+      int8_t* piece = rows[m].planes + p * layout.piece_bytes();
+      std::fill_n(piece, layout.digits_bytes(), digit);
+      if (layout.sums() == 0) continue;
+      int8_t* behind = piece + layout.digits_bytes();
+      int32_t lane_sum;
+      std::memcpy(&lane_sum, behind, sizeof(lane_sum));
+      const auto lane_codes = static_cast<int32_t>(lane_sum / old_part);
+      std::vector<int32_t> parts(kLaneSumsBytes / sizeof(int32_t), lane_codes * high * digit);
+      std::memcpy(behind, parts.data(), kLaneSumsBytes);
+      std::fill(parts.begin(), parts.end(), lane_codes * digit);
+      if (in_parts) std::memcpy(behind + kLaneSumsBytes, parts.data(), kLaneSumsBytes);
+    }
   }
   double value(size_t m, size_t k) const {
     return static_cast<double>(number(m, k)) * double{rows[m].scales[k / layout.entry]};

@@ -69,11 +69,13 @@ class PreparedRows {
     layout_ = {.planes = plane_count(work_),
                .piece = piece,
                .entry = std::min(group, piece),
-               .order = piece == kCodeBlock ? kernels_->byte_order : kernels_->pair_order};
+               .order = piece == kCodeBlock ? kernels_->byte_order : kernels_->pair_order,
+               .whole_sums = kernels_->whole_sums,
+               .wide = false};
     const size_t count = work_.batches * work_.rows;
     const size_t entries = work_.inner / layout_.entry;
     const size_t padded = divide_up(entries, kScalesPadding) * kScalesPadding;
-    const size_t planes_bytes = work_.inner * layout_.planes;
+    const size_t planes_bytes = work_.inner / piece * layout_.piece_bytes();
     const size_t row_bytes = planes_bytes + 2 * padded * sizeof(float) +
                              divide_up(work_.inner / piece, 8) * 8 * sizeof(uint32_t);
     memory_ = Buffer::allocate(count * row_bytes);
@@ -86,7 +88,9 @@ class PreparedRows {
       to.scales = reinterpret_cast<float*>(bytes + planes_bytes);
       to.sums = to.scales + padded;
       to.wild = reinterpret_cast<uint32_t*>(to.sums + padded);
-      split_into(x, work_.inner, layout_, to);
+      PlanesLayout layout = layout_;
+      layout.wide = layout.planes > 1 && row % work_.rows < work_.rows / kWideRows * kWideRows;
+      split_into(x, work_.inner, layout, to);
       std::fill(to.scales + entries, to.scales + padded, 0.0f);
       std::fill(to.sums + entries, to.sums + padded, 0.0f);
     });

@@ -44,9 +44,11 @@ std::vector<PlanesLayout> layouts_of(const Quantization& q, const CodecKernels& 
   if (kernels.multiply_planes == nullptr) return layouts;
   const auto group = static_cast<size_t>(q.group_size);
   for (const size_t planes : {1, 2, 3}) {
-    layouts.push_back({planes, kCodeBlock, std::min(group, kCodeBlock), kernels.byte_order});
+    layouts.push_back(
+        {planes, kCodeBlock, std::min(group, kCodeBlock), kernels.byte_order, kernels.whole_sums});
     if (columns % 64 == 0 && (group >= 64 || kernels.pairs_keep_groups)) {
-      layouts.push_back({planes, 64, std::min<size_t>(group, 64), kernels.pair_order});
+      layouts.push_back(
+          {planes, 64, std::min<size_t>(group, 64), kernels.pair_order, kernels.whole_sums});
     }
   }
   return layouts;
@@ -63,11 +65,17 @@ TEST_P(CodecKernelsOnTarget, PlanesTimesCodesAreTheSumsOfTheirNumbers) {
         SCOPED_TRACE(testing::Message() << "columns=" << columns << " planes=" << layout.planes
                                         << " piece=" << layout.piece);
         SplitRows rows(layout, columns);
+        PlanesLayout wide_layout = layout;
+        wide_layout.wide = layout.planes > 1;
+        SplitRows wide(wide_layout, columns);
         for (size_t m = 0; m < 7; ++m) rows.add(x.data() + m * columns);
+        for (size_t m = 0; m < kWideRows; ++m) wide.add(x.data() + m * columns);
         for (const size_t m_count : {size_t{1}, size_t{2}, size_t{7}}) {
           std::vector<double> sums(7 * 5, 0.5);
+          std::vector<PlanesRow> mixed = rows.rows;
+          if (m_count >= kWideRows) std::copy_n(wide.rows.begin(), kWideRows, mixed.begin());
           kernels.multiply_planes({.w = &w,
-                                   .x = rows.rows.data(),
+                                   .x = mixed.data(),
                                    .rows = m_count,
                                    .planes = layout.planes,
                                    .piece = layout.piece,
@@ -120,7 +128,7 @@ TEST_P(CodecKernelsOnTarget, ExtremeDigitsAndCodesDoNotOverflow) {
         const std::vector<float> x(columns, 1.0f);
         rows.add(x.data());
         const int8_t digit = sign > 0 ? 127 : -128;
-        std::fill_n(rows.rows[0].planes, columns * layout.planes, digit);
+        rows.fill_digits(0, digit);
         double number = 0.0;
         for (size_t p = 0; p < layout.planes; ++p) number = 256 * number + digit;
         const double value = number * double{rows.rows[0].scales[0]};

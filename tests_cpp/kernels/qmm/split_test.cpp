@@ -37,7 +37,7 @@ void for_all_layouts(F&& f) {
         if (entry > piece) continue;
         SCOPED_TRACE(testing::Message()
                      << "planes=" << planes << " piece=" << piece << " entry=" << entry);
-        f(PlanesLayout{planes, piece, entry, plain.data()});
+        f(PlanesLayout{planes, piece, entry, plain.data(), planes == 3});
       }
     }
   }

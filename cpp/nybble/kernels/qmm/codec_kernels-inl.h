@@ -48,6 +48,7 @@ const CodecKernels* codec_kernels_of() {
     table.byte_order = Codec::kOrder.data();
     if constexpr (kHasPlanes<Codec>) {
       table.pair_order = CodePair<Codec>::kOrder.data();
+      table.whole_sums = kWholeSums<Codec>;
       table.pairs_keep_groups = kPairsKeepGroups<Codec>;
     }
     table.float_order = kFloatOrder.data();

@@ -37,9 +37,23 @@ inline constexpr size_t kCodeBlock = 32;
 // more than an eighth of a row is wild, all of it is. Of NaN the sum is NaN and the planes are
 // zero.
 
+/// Room for the sums of numbers over the columns that share a lane: an int32 for each.
+inline constexpr size_t kLaneSumsBytes = 32;
+
+/// So many rows of x at once are in wide digits, if they have more than one plane. Codes less their
+/// zero are made 16-bit numbers once for all of them, which takes about as long as one row.
+///   x[k] = scale * (256 * h[k] + u[k]),  0 <= u <= 255      three planes
+///   x[k] = scale * h[k]                                      two planes
+inline constexpr size_t kWideRows = 4;
+
 /// One row of x. An entry is what has a scale of w to itself: a piece, or a smaller group.
 struct PlanesRow {
-  int8_t* planes;  // [columns / 32][planes][32], each piece in the order of its layout
+  // For each piece [piece / 32][planes][32] digits in the order of its layout; behind them, by the
+  // lanes in which their products are added up, sums of the whole numbers, or first of those of
+  // the digits p0 and p1 and then of p2. With one plane there are no sums.
+  // Wide: for every vector of codes first h of those in even bytes, then of those in odd ones;
+  // behind them u in the order of bytes.
+  int8_t* planes;
   float* scales;   // [entries], zeros up to a multiple of 16
   float* sums;     // [entries], likewise: scale * sum of the whole numbers
   uint32_t* wild;  // the pieces that are, ascending
@@ -48,10 +62,16 @@ struct PlanesRow {
 
 /// How rows are cut.
 struct PlanesLayout {
-  size_t planes;         // 1, 2 or 3
-  size_t piece;          // 32 or 64 columns
-  size_t entry;          // 16, 32 or 64: piece, or the group if that is smaller
-  const uint8_t* order;  // [piece]: CodecKernels::byte_order or pair_order
+  size_t planes;            // 1, 2 or 3
+  size_t piece;             // 32 or 64 columns
+  size_t entry;             // 16, 32 or 64: piece, or the group if that is smaller
+  const uint8_t* order;     // [piece]: CodecKernels::byte_order or pair_order
+  bool whole_sums = false;  // CodecKernels::whole_sums
+  bool wide = false;        // for one of kWideRows
+
+  size_t digits_bytes() const { return piece * planes; }
+  size_t sums() const { return wide ? 0 : planes == 3 && !whole_sums ? 2 : planes > 1 ? 1 : 0; }
+  size_t piece_bytes() const { return digits_bytes() + sums() * kLaneSumsBytes; }
 };
 
 /// Fills all of `row` from `columns` floats.
@@ -201,6 +221,8 @@ struct CodecKernels {
   void (*unpack_numbers)(const TilePanel& panel);
   void (*unpack_bytes)(const TilePanel& panel);
   void (*unpack_floats)(const TilePanel& panel);
+  /// Three planes: products with a piece fit 32 bits, so that sums need not be in two parts.
+  bool whole_sums;
   /// Planes may have pieces of 64 columns even where groups are smaller.
   bool pairs_keep_groups;
   size_t run_quads;            // of bytes whose products by 127 fit 16 bits; 0 if not even one does

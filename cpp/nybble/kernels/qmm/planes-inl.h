@@ -1,7 +1,12 @@
 // y = x . w^T for few rows of x: each row of w is unpacked once, to bytes in registers, and
 // multiplied by the planes of all rows of x (codec_kernels.h). The whole numbers of a piece are
-// added up exactly; a piece costs one conversion to float and one multiplication by the scales, its
-// bias one product with the sum of x.
+// added up exactly.
+//
+// w = scale * (code - zero) + rest, zero being the code next to the weight 0: where all of x that
+// is not 0 meets weights of about 0, scale * sum(x * code) and bias * sum(x) would be large and
+// cancel. So sums are those of x * (code - zero), in whole numbers and exact, and what is left of
+// the biases is one product a group with the sum of x. For up to 3 rows of x zero times the sum of
+// x is subtracted from sums of x * code; 4 rows share codes less their zero ("wide").
 
 #if defined(NYBBLE_KERNELS_QMM_PLANES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NYBBLE_KERNELS_QMM_PLANES_INL_H
@@ -39,9 +44,33 @@ constexpr bool has_planes() {
 template <class Codec>
 inline constexpr bool kHasPlanes = has_planes<Codec>();
 
+/// Codes count from their zeros: "medium" (one plane) is too coarse to see the difference.
+template <size_t kPlanes>
+inline constexpr bool kCentered = kPlanes > 1;
+
+/// Codecs whose products with a lane of two blocks of x in three planes fit 32 bits once zero times
+/// the sum of x is subtracted; until then they may wrap around.
+template <class Codec>
+inline constexpr bool kWholeSums =
+    Codec::kLargest * 4 * 2 * kBlockVectors * 8421504 < (size_t{1} << 31);
+
+/// How many vectors of sums lie behind the digits of a piece.
+template <class Codec, size_t kPlanes>
+inline constexpr size_t kSumsVectors =
+    kPlanes == 3 && !kWholeSums<Codec> ? 2 : (kPlanes > 1 ? 1 : 0);
+
+using ZeroVector = hn::Vec<TotalsTag>;
+
+/// total - zero * sums.
+HWY_INLINE ZeroVector subtract_zero(ZeroVector total, ZeroVector minus_zero, const int8_t* sums) {
+  const auto x = hn::LoadU(TotalsTag(), reinterpret_cast<const int32_t*>(sums));
+  return hn::Add(total, hn::Mul(minus_zero, x));
+}
+
 /// The products of one piece with one row of x, as floats still to be multiplied by the scales.
 template <class Codec, size_t kPlanes, size_t kBlocks>
-HWY_INLINE FloatsVector multiply_piece(const CodesVector* codes, const int8_t* planes) {
+HWY_INLINE FloatsVector multiply_piece(const CodesVector* codes, const int8_t* planes,
+                                       ZeroVector minus_zero) {
   const SumsTag d16;
   const TotalsTag d32;
   const FloatsTag df;
@@ -74,10 +103,21 @@ HWY_INLINE FloatsVector multiply_piece(const CodesVector* codes, const int8_t* p
     }
   }
   if constexpr (kPlanes == 1) return hn::ConvertTo(df, totals[0]);
-  const auto high = hn::ConvertTo(df, hn::Add(totals[0], totals[1]));
-  if constexpr (kPlanes == 2) return high;
-  return hn::MulAdd(high, hn::Set(df, 256.0f), hn::ConvertTo(df, totals[kPlanes - 1]));
+  const int8_t* sums = planes + kPlanes * kBlocks * kBlock;
+  const auto high = hn::Add(totals[0], totals[1]);
+  if constexpr (kPlanes == 2) return hn::ConvertTo(df, subtract_zero(high, minus_zero, sums));
+  const auto low = totals[kPlanes - 1];
+  if constexpr (kWholeSums<Codec>) {
+    const auto whole = hn::Add(hn::ShiftLeft<8>(high), low);
+    return hn::ConvertTo(df, subtract_zero(whole, minus_zero, sums));
+  }
+  return hn::MulAdd(hn::ConvertTo(df, subtract_zero(high, minus_zero, sums)), hn::Set(df, 256.0f),
+                    hn::ConvertTo(df, subtract_zero(low, minus_zero, sums + kLaneSumsBytes)));
 }
+
+/// Codecs whose weight 0 is the same byte in all groups; they have no biases.
+template <class Codec>
+inline constexpr bool kSameZeros = Codec::kZero != 0.0f;
 
 /// The scales of a piece: one for all lanes, or the two or four of its groups in their lanes.
 template <class Codec, size_t kBlocks, size_t kEntries>
@@ -106,13 +146,109 @@ HWY_INLINE FloatsVector piece_scales(const float* scales) {
   return hn::Zero(d);
 }
 
+/// Likewise the zeros: whole numbers in the place of floats, each once, or four times as bytes.
+template <class Codec, size_t kBlocks, size_t kEntries, bool kBytes>
+HWY_INLINE ZeroVector piece_zeros(const float* minus_zeros) {
+  const TotalsTag d;
+  if constexpr (kSameZeros<Codec>) {
+    constexpr auto kMinusZero = static_cast<int8_t>(-Codec::kZero);
+    const hn::Repartition<int8_t, TotalsTag> d8;
+    return kBytes ? hn::BitCast(d, hn::Set(d8, kMinusZero)) : hn::Set(d, int32_t{kMinusZero});
+  }
+  return hn::BitCast(d, piece_scales<Codec, kBlocks, kEntries>(minus_zeros));
+}
+
+/// Four bytes of each zero.
+HWY_INLINE void repeat_zeros(const float* minus_zeros, size_t count, float* bytes) {
+  const FloatsTag df;
+  const TotalsTag d;
+  for (size_t i = 0; i < count; i += kFloatsLanes) {
+    const auto one = hn::And(hn::BitCast(d, hn::Load(df, minus_zeros + i)), hn::Set(d, 0xff));
+    const auto two = hn::Or(one, hn::ShiftLeft<8>(one));
+    hn::Store(hn::BitCast(df, hn::Or(two, hn::ShiftLeft<16>(two))), df, bytes + i);
+  }
+}
+
+/// The codes of a piece less their zero: bytes with a sign, and those of even and of odd place as
+/// 16-bit numbers.
+template <size_t kVectors>
+struct WideCodes {
+  hn::Vec<hn::Repartition<int8_t, CodesTag>> bytes[kVectors];
+  hn::Vec<SumsTag> even[kVectors];
+  hn::Vec<SumsTag> odd[kVectors];
+
+  HWY_INLINE WideCodes(const CodesVector* codes, ZeroVector minus_zero) {
+    const CodesTag d;
+    const SumsTag d16;
+    const hn::Repartition<int8_t, CodesTag> d8;
+    const auto minus_zeros = hn::BitCast(d, minus_zero);
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kVectors; ++v) {
+      bytes[v] = hn::BitCast(d8, hn::Add(codes[v], minus_zeros));
+      const auto pairs = hn::BitCast(d16, bytes[v]);
+      even[v] = hn::ShiftRight<8>(hn::ShiftLeft<8>(pairs));
+      odd[v] = hn::ShiftRight<8>(pairs);
+    }
+  }
+};
+
+/// The products of one piece with one row of x in wide digits, the same numbers as multiply_piece.
+template <class Codec, size_t kPlanes, size_t kVectors>
+HWY_INLINE FloatsVector multiply_wide(const WideCodes<kVectors>& codes, const int8_t* x) {
+  const SumsTag d16;
+  const TotalsTag d32;
+  const FloatsTag df;
+  auto high = hn::Zero(d32);
+#pragma GCC unroll 4
+  for (size_t v = 0; v < kVectors; ++v) {
+    const auto* numbers = reinterpret_cast<const int16_t*>(x) + v * kCodesLanes;
+    const auto even = add_pair_products(d32, codes.even[v], hn::LoadU(d16, numbers));
+    const auto odd =
+        add_pair_products(d32, codes.odd[v], hn::LoadU(d16, numbers + kCodesLanes / 2));
+    high = v == 0 ? even : hn::Add(high, even);
+    high = hn::Add(high, odd);
+  }
+  if constexpr (kPlanes == 2) return hn::ConvertTo(df, high);
+
+  // What a 16-bit lane can hold: 2 products by 255 for each vector.
+  constexpr size_t kRun = HWY_MIN(kVectors, 32767 / (Codec::kLargest * 2 * 255));
+  static_assert(kRun >= 1);
+  auto low = hn::Zero(d32);
+#pragma GCC unroll 4
+  for (size_t first = 0; first < kVectors; first += kRun) {
+    auto sum = hn::Zero(d16);
+#pragma GCC unroll 4
+    for (size_t v = first; v < HWY_MIN(first + kRun, kVectors); ++v) {
+      const auto* digits = reinterpret_cast<const uint8_t*>(x) + (2 * kVectors + v) * kCodesLanes;
+      const auto products = add_byte_products(d16, hn::LoadU(CodesTag(), digits), codes.bytes[v]);
+      sum = v == first ? products : hn::Add(sum, products);
+    }
+    const auto total = add_pair_products(d32, sum, hn::Set(d16, int16_t{1}));
+    low = first == 0 ? total : hn::Add(low, total);
+  }
+  if constexpr (kWholeSums<Codec>) {
+    return hn::ConvertTo(df, hn::Add(hn::ShiftLeft<8>(high), low));
+  }
+  return hn::MulAdd(hn::ConvertTo(df, high), hn::Set(df, 256.0f), hn::ConvertTo(df, low));
+}
+
+/// Whether kX rows of x at once have wide digits.
+template <size_t kPlanes, size_t kX>
+inline constexpr bool kIsWide = kCentered<kPlanes> && kX == kWideRows;
+
+/// Bytes of a piece of x.
+template <class Codec, size_t kPlanes, size_t kBlocks, size_t kX>
+inline constexpr size_t kXBytes =
+    kBlocks * kPlanes * kBlock +
+    (kIsWide<kPlanes, kX> ? 0 : kSumsVectors<Codec, kPlanes> * kLaneSumsBytes);
+
 /// `count` pieces of one row of w by kX rows of x.
 template <class Codec, size_t kPlanes, size_t kBlocks, size_t kEntries, size_t kX>
 HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
                                 const int8_t* const* planes, const float (*scales)[kMaxScales],
-                                size_t count, DoubleSums* sums) {
+                                const float* minus_zeros, size_t count, DoubleSums* sums) {
   constexpr size_t kBlockBytes = 4 * Codec::kBits;
-  constexpr size_t kPlaneBytes = kBlocks * kPlanes * kBlock;
+  constexpr size_t kPlaneBytes = kXBytes<Codec, kPlanes, kBlocks, kX>;
   // Pieces that are added in float before they go to the doubles.
   constexpr size_t kRun = 32;
   const int8_t* x[kX];
@@ -132,9 +268,20 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
         Codec::load(codes, end, bytes);
       }
       codes += kBlocks * kBlockBytes;
+      ZeroVector minus_zero = hn::Zero(TotalsTag());
+      if constexpr (kCentered<kPlanes>) {
+        minus_zero = piece_zeros<Codec, kBlocks, kEntries, kIsWide<kPlanes, kX>>(minus_zeros +
+                                                                                 piece * kEntries);
+      }
+      const WideCodes<kBlocks * kBlockVectors> wide(bytes, minus_zero);
 #pragma GCC unroll 4
       for (size_t i = 0; i < kX; ++i) {
-        const auto products = multiply_piece<Codec, kPlanes, kBlocks>(bytes, x[i]);
+        FloatsVector products;
+        if constexpr (kIsWide<kPlanes, kX>) {
+          products = multiply_wide<Codec, kPlanes>(wide, x[i]);
+        } else {
+          products = multiply_piece<Codec, kPlanes, kBlocks>(bytes, x[i], minus_zero);
+        }
         const auto scale = piece_scales<Codec, kBlocks, kEntries>(scales[i] + piece * kEntries);
         sum[i] = hn::MulAdd(products, scale, sum[i]);
         x[i] += kPlaneBytes;
@@ -145,23 +292,23 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
   }
 }
 
-/// scaled = scales * x_scales; returns biases . x_sums. Few of them one by one: vectors would have
+/// scaled = scales * x_scales; returns rests . x_sums. Few of them one by one: vectors would have
 /// to wait for numbers that were just stored alone.
-HWY_INLINE FloatsVector join_scales(const float* scales, const float* biases, const float* x_scales,
+HWY_INLINE FloatsVector join_scales(const float* scales, const float* rests, const float* x_scales,
                                     const float* x_sums, size_t count, float* scaled) {
   const FloatsTag d;
   if (count < kFloatsLanes) {
     float sum = 0.0f;
     for (size_t i = 0; i < count; ++i) {
       scaled[i] = scales[i] * x_scales[i];
-      sum += biases[i] * x_sums[i];
+      sum += rests[i] * x_sums[i];
     }
     return hn::IfThenElseZero(hn::FirstN(d, 1), hn::Set(d, sum));
   }
   auto sum = hn::Zero(d);
   for (size_t i = 0; i < count; i += kFloatsLanes) {
     hn::Store(hn::Mul(hn::Load(d, scales + i), hn::LoadU(d, x_scales + i)), d, scaled + i);
-    sum = hn::MulAdd(hn::Load(d, biases + i), hn::LoadU(d, x_sums + i), sum);
+    sum = hn::MulAdd(hn::Load(d, rests + i), hn::LoadU(d, x_sums + i), sum);
   }
   return sum;
 }
@@ -182,10 +329,16 @@ class PlanesProduct {
       for (size_t first = 0; first < pieces_; first += kChunk) {
         const size_t count = HWY_MIN(kChunk, pieces_ - first);
         group_scales_.load(task_.first_row + n, first * kEntries / repeats_,
-                           count * kEntries / repeats_, repeats_, Codec::kZero, Codec::kStep,
-                           scales_, biases_);
+                           count * kEntries / repeats_, repeats_, kLoadedZero, Codec::kStep,
+                           scales_, rests_);
+        if constexpr (kCentered<kPlanes> && !kSameZeros<Codec>) {
+          find_zeros(scales_, rests_, count * kEntries, Codec::kLargest, minus_zeros_);
+          if (task_.rows >= kWideRows) repeat_zeros(minus_zeros_, count * kEntries, zero_bytes_);
+        }
         size_t m = 0;
-        for (; m + 4 <= task_.rows; m += 4) add_chunk<4>(n, m, first, count);
+        for (; m + kWideRows <= task_.rows; m += kWideRows) {
+          add_chunk<kWideRows>(n, m, first, count);
+        }
         if (task_.rows - m >= 2) {
           add_chunk<2>(n, m, first, count);
           m += 2;
@@ -199,6 +352,8 @@ class PlanesProduct {
   static constexpr size_t kPiece = kBlocks * kBlock;
   static constexpr size_t kPieceBytes = kPiece * Codec::kBits / 8;
   static constexpr size_t kChunk = kMaxScales / kEntries;
+  // What biases are made of where there are none.
+  static constexpr float kLoadedZero = kCentered<kPlanes> ? 0.0f : Codec::kZero;
 
   template <size_t kX>
   HWY_INLINE void add_chunk(size_t n, size_t m, size_t first, size_t count) {
@@ -209,14 +364,14 @@ class PlanesProduct {
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) {
       const PlanesRow& x = task_.x[m + i];
-      planes[i] = x.planes + first * kPiece * kPlanes;
+      planes[i] = x.planes + first * kXBytes<Codec, kPlanes, kBlocks, kX>;
       sums[i].clear();
-      sums[i].add(join_scales(scales_, biases_, x.scales + first * kEntries,
+      sums[i].add(join_scales(scales_, rests_, x.scales + first * kEntries,
                               x.sums + first * kEntries, count * kEntries, scaled_[i]));
     }
-    multiply_pieces<Codec, kPlanes, kBlocks, kEntries, kX>(codes + first * kPieceBytes,
-                                                           codes + w_.columns * Codec::kBits / 8,
-                                                           planes, scaled_, count, sums);
+    multiply_pieces<Codec, kPlanes, kBlocks, kEntries, kX>(
+        codes + first * kPieceBytes, codes + w_.columns * Codec::kBits / 8, planes, scaled_,
+        kIsWide<kPlanes, kX> ? zero_bytes_ : minus_zeros_, count, sums);
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) {
       task_.sums[(m + i) * task_.sums_stride + n] += sums[i].total();
@@ -228,8 +383,10 @@ class PlanesProduct {
   GroupScales group_scales_;
   size_t pieces_;
   size_t repeats_;
-  alignas(64) float scales_[kMaxScales];
-  alignas(64) float biases_[kMaxScales];
+  alignas(64) float scales_[kMaxScales] = {};
+  alignas(64) float rests_[kMaxScales] = {};
+  alignas(64) float minus_zeros_[kMaxScales];
+  alignas(64) float zero_bytes_[kMaxScales];
   alignas(64) float scaled_[4][kMaxScales];
 };
 

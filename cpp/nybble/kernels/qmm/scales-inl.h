@@ -7,6 +7,7 @@
 #define NYBBLE_KERNELS_QMM_SCALES_INL_H
 #endif
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -95,6 +96,41 @@ HWY_INLINE V zero_codes(D d, V scale, V bias, float largest) {
   const auto zero = hn::Round(hn::Div(hn::Neg(bias), scale));
   const auto in_range = hn::Min(zero, hn::Set(d, largest));
   return hn::IfThenElseZero(hn::Gt(zero, hn::Zero(d)), in_range);
+}
+
+/// minus_zeros = about the codes next to the weight 0, negative, as int32 in the place of floats;
+/// biases become the rests, bias + zero * scale, with one rounding. To whole vectors.
+///
+/// A zero has to be exact where a code stands for exactly 0; whether a rest is half a scale or a
+/// little more is of no importance. So the 12 bits of x86's reciprocal are enough.
+inline void find_zeros(const float* scales, float* biases, size_t count, size_t largest,
+                       float* minus_zeros) {
+  const hn::CappedTag<float, 8> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const auto least = hn::Set(di, -static_cast<int32_t>(largest));
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
+    const auto scale = hn::Load(d, scales + i);
+    const auto bias = hn::Load(d, biases + i);
+#if HWY_ARCH_X86
+    const auto nearest = hn::NearestInt(hn::Mul(bias, hn::ApproximateReciprocal(scale)));
+#else
+    const auto nearest = hn::NearestInt(hn::Div(bias, scale));
+#endif
+    // Of NaN and what leaves the range of int32 any code may be the zero: there is no small weight.
+    const auto minus_zero = hn::Min(hn::Max(nearest, least), hn::Zero(di));
+    hn::Store(hn::BitCast(d, minus_zero), d, minus_zeros + i);
+    const auto negative = hn::ConvertTo(d, minus_zero);
+#if HWY_NATIVE_FMA
+    hn::Store(hn::NegMulAdd(negative, scale, bias), d, biases + i);
+#else
+    // Two roundings would lose a rest that is the small difference of zero * scale and bias.
+    HWY_ALIGN float zeros[hn::MaxLanes(d)];
+    hn::Store(hn::Neg(negative), d, zeros);
+    for (size_t j = 0; j < hn::Lanes(d); ++j) {
+      biases[i + j] = std::fma(zeros[j], scales[i + j], biases[i + j]);
+    }
+#endif
+  }
 }
 
 /// What turns the codes of one matrix into weights: w = scale * (code value) + bias. Made once for

@@ -10,6 +10,7 @@
 #define HWY_TARGET_INCLUDE "nybble/kernels/qmm/split.cpp"
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
+#include "nybble/kernels/qmm/codes-inl.h"
 #include "nybble/kernels/qmm/rounding-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -18,15 +19,20 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+constexpr size_t kLaneSums = kLaneSumsBytes / sizeof(int32_t);
+#else
+constexpr size_t kLaneSums = kCodesLanes / sizeof(int32_t);
+#endif
+
 /// Digits: with 128 added to each, they are the bytes of the number.
-void store_digits(const int32_t* numbers, size_t piece, const PlanesLayout& layout,
-                  int8_t* planes) {
+void store_digits(const int32_t* ordered, const PlanesLayout& layout, int8_t* planes) {
   constexpr uint32_t kOffsets[] = {0, 0x80, 0x8080, 0x808080};
   const uint32_t offset = kOffsets[layout.planes];
-  for (size_t block = 0; block < piece; block += kCodeBlock) {
+  for (size_t block = 0; block < layout.piece; block += kCodeBlock) {
     uint32_t digits[kCodeBlock];
     for (size_t i = 0; i < kCodeBlock; ++i) {
-      digits[i] = (static_cast<uint32_t>(numbers[layout.order[block + i]]) + offset) ^ offset;
+      digits[i] = (static_cast<uint32_t>(ordered[block + i]) + offset) ^ offset;
     }
     for (size_t p = 0; p < layout.planes; ++p, planes += kCodeBlock) {
       const auto shift = static_cast<uint32_t>(8 * (layout.planes - 1 - p));
@@ -35,8 +41,51 @@ void store_digits(const int32_t* numbers, size_t piece, const PlanesLayout& layo
   }
 }
 
-// Codes and biases are multiplied apart: where all of x that is not zero meets weights of about
-// zero, little is left of two large products. Of so many that does not happen.
+/// The sums behind the digits.
+void store_lane_sums(const int32_t* ordered, const PlanesLayout& layout, int8_t* to) {
+  int32_t whole[kLaneSums] = {};
+  int32_t low[kLaneSums] = {};
+  for (size_t i = 0; i < layout.piece; i += 4 * kLaneSums) {
+    for (size_t lane = 0; lane < kLaneSums; ++lane) {
+      for (size_t j = i + 4 * lane; j < i + 4 * lane + 4; ++j) {
+        whole[lane] += ordered[j];
+        low[lane] += static_cast<int8_t>(ordered[j] & 0xff);
+      }
+    }
+  }
+  if (layout.sums() == 2) {
+    for (size_t lane = 0; lane < kLaneSums; ++lane) whole[lane] = (whole[lane] - low[lane]) / 256;
+    std::memcpy(to + kLaneSumsBytes, low, sizeof(low));
+  }
+  if (layout.sums() != 0) std::memcpy(to, whole, sizeof(whole));
+}
+
+/// Numbers without digits of their own, or with one.
+void store_wide(const int32_t* ordered, const PlanesLayout& layout, int8_t* to) {
+  constexpr size_t kHalf = kLaneSums * sizeof(int32_t) / 2;
+  const int low_bits = layout.planes == 3 ? 8 : 0;
+  for (size_t i = 0; i < layout.piece; i += 2 * kHalf, to += 4 * kHalf) {
+    int16_t numbers[2 * kHalf];
+    for (size_t j = 0; j < kHalf; ++j) {
+      numbers[j] = static_cast<int16_t>(ordered[i + 2 * j] >> low_bits);
+      numbers[kHalf + j] = static_cast<int16_t>(ordered[i + 2 * j + 1] >> low_bits);
+    }
+    std::memcpy(to, numbers, sizeof(numbers));
+  }
+  if (low_bits == 0) return;
+  for (size_t i = 0; i < layout.piece; ++i) to[i] = static_cast<int8_t>(ordered[i] & 0xff);
+}
+
+/// All that x is in a piece.
+void store_piece(const int32_t* numbers, const PlanesLayout& layout, int8_t* to) {
+  int32_t ordered[kMaxPiece];
+  for (size_t i = 0; i < layout.piece; ++i) ordered[i] = numbers[layout.order[i]];
+  if (layout.wide) return store_wide(ordered, layout, to);
+  store_digits(ordered, layout, to);
+  store_lane_sums(ordered, layout, to + layout.digits_bytes());
+}
+
+// Of fewer the residuals do not average out, and their typical size says little of each.
 constexpr float kLeastNonzero = 8;
 
 // With more than a part of 8 of the pieces wild, one pass in floating point is faster than both.
@@ -64,7 +113,7 @@ RoundedEntry round_entry(const float* x, const PlanesLayout& layout, int32_t* nu
 
 void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow& row) {
   HWY_ALIGN int32_t numbers[kMaxPiece];
-  const size_t piece_bytes = layout.piece * layout.planes;
+  const size_t piece_bytes = layout.piece_bytes();
   const size_t entries = layout.piece / layout.entry;
   row.wild_count = 0;
   for (size_t p = 0; p < columns / layout.piece; ++p, x += layout.piece) {
@@ -86,7 +135,7 @@ void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow
       if (std::isnan(rounded.scale)) nan = rounded.scale;
     }
     if (tame && !std::isnan(nan)) {
-      store_digits(numbers, layout.piece, layout, planes);
+      store_piece(numbers, layout, planes);
       continue;
     }
     // NaN needs no products: as the sum of x it makes every output of its row NaN.
