@@ -139,3 +139,22 @@ def test_graphs_are_written_to_files(tmp_path):
     mx.export_to_dot(str(tmp_path / "graph.dot"), X, name=X)
     text = (tmp_path / "graph.dot").read_text()
     assert '"A"' in text and '"name"' in text
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        mx.load,
+        mx.add,
+        mx.quantized_matmul,
+        mx.fast.layer_norm,
+        mx.random.normal,
+        mx.array,
+        mx.array(1.0).astype,
+        mx.array(1.0).reshape,
+        mx.Dtype,
+    ],
+)
+def test_keywords_that_are_no_text_are_refused(function: Any) -> None:
+    with pytest.raises(TypeError):
+        function(**{"\ud800": 1})

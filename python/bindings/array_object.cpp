@@ -8,6 +8,7 @@
 #include "device.h"
 #include "indexing.h"
 #include "interop.h"
+#include "keyword_guard.h"
 #include "nybble/ops/elementwise.h"
 #include "nybble/ops/matmul.h"
 #include "nybble/ops/shape.h"
@@ -254,6 +255,7 @@ PyGetSetDef properties[] = {
 
 /// Accepts stream= and nothing else by keyword.
 void check_keywords(const char* method, PyObject* names, PyObject* const* values) {
+  if (!keywords_are_text(names)) throw py::error_already_set();
   const Py_ssize_t count = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyObject* name = PyTuple_GET_ITEM(names, i);

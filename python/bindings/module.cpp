@@ -101,6 +101,7 @@ PYBIND11_MODULE(core, m) {
       "eval", [](const py::args& trees) { python::eval_tree(trees); },
       "Makes the data of all arrays in the given trees, if they are still to be made.");
   m.def("async_eval", [](const py::args& trees) { python::eval_tree(trees); }, "As ``eval``.");
+  python::guard_keywords(m);
   m.attr("inf") = std::numeric_limits<double>::infinity();
   m.attr("nan") = std::numeric_limits<double>::quiet_NaN();
   m.attr("pi") = std::numbers::pi;

@@ -37,5 +37,7 @@ void init_distributed(py::module_& m);
 void init_array_members(py::module_& m);
 /// Second names of functions: after all others.
 void init_aliases(py::module_& m);
+/// Refuses keywords that cannot be encoded, in all functions and methods made so far.
+void guard_keywords(py::module_& m);
 
 }  // namespace nybble::python

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "convert.h"
+#include "keyword_guard.h"
 
 namespace nybble::python {
 
@@ -121,6 +122,7 @@ class QuickCall {
       } catch (...) {  // raised again below, and translated
       }
     }
+    if (!keywords_are_text(keywords)) return nullptr;
     return PyObject_Vectorcall(slow_, given, static_cast<size_t>(positional), keywords);
   }
 
