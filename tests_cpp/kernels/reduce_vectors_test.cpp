@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <vector>
 
+#include "nybble/base/stream.h"
 #include "nybble/kernels/reduce/reduce.h"
 #include "nybble/kernels/reduce/scan.h"
 #include "support/floats.h"
@@ -325,11 +327,15 @@ TEST_P(ReduceOnTarget, OneElementDecidesTruth) {
 TEST_P(ReduceOnTarget, RunningSumsAndProductsRoundEachResultOnce) {
   for_floats([](Dtype dtype, auto one) {
     using T = decltype(one);
-    for (const int64_t n : {1, 2, 3, 4, 5, 255, 257, 1000}) {
+    for (const int64_t n : {1, 2, 3, 4, 5, 255, 257, 1000, 1999}) {
       SCOPED_TRACE(testing::Message() << dtype << " n=" << n);
       std::vector<T> x = normal<T>(n, 0.3);
       std::vector<T> out(x.size());
       running_sum(dtype).run({x.data(), 1, out.data(), 1, n});
+      std::vector<T> streamed(x.size());
+      running_sum(dtype).run({x.data(), 1, streamed.data(), 1, n, true});
+      finish_streams();
+      EXPECT_EQ(std::memcmp(streamed.data(), out.data(), out.size() * sizeof(T)), 0);
       long double total = 0.0L;
       long double size = 0.0L;
       for (size_t i = 0; i < x.size(); ++i) {

@@ -6,6 +6,7 @@
 #include "nybble/ops/op.h"
 #include "nybble/ops/reduce.h"
 #include "nybble/ops/rows.h"
+#include "nybble/ops/streamed.h"
 
 namespace nybble {
 namespace {
@@ -49,17 +50,19 @@ array scan_axis(const kernels::ScanKernel& kernel, const ScanOrder& order, const
   void* to = out.mutable_data();
   const int64_t length = x.shape()[axis];
   const size_t itemsize = x.itemsize();
-  for_row_pieces(
-      walk, kScanCostNs * static_cast<double>(length),
-      [&](const StridedWalk::Offsets& at, int64_t lines) {
-        for (int64_t i = 0; i < lines; ++i) {
-          scan_line(
-              kernel, order,
-              {advance(from, at[0] + i * walk.row_stride(0), itemsize), x.strides()[axis],
-               advance(to, at[1] + i * walk.row_stride(1), itemsize), out.strides()[axis], length},
-              itemsize);
-        }
-      });
+  const bool stream = is_streamed(x.size(), itemsize);
+  for_row_pieces(walk, kScanCostNs * static_cast<double>(length),
+                 [&](const StridedWalk::Offsets& at, int64_t lines) {
+                   for (int64_t i = 0; i < lines; ++i) {
+                     scan_line(
+                         kernel, order,
+                         {advance(from, at[0] + i * walk.row_stride(0), itemsize),
+                          x.strides()[axis], advance(to, at[1] + i * walk.row_stride(1), itemsize),
+                          out.strides()[axis], length, stream},
+                         itemsize);
+                   }
+                   if (stream) finish_streams();
+                 });
   return out;
 }
 

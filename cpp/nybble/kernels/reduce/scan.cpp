@@ -9,10 +9,12 @@
 #define HWY_TARGET_INCLUDE "nybble/kernels/reduce/scan.cpp"
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
+#include "nybble/base/stream.h"
 #include "nybble/kernels/elementwise/loops.h"
 #include "nybble/kernels/reduce/fold.h"
 #include "nybble/kernels/simd/doubles-inl.h"
 #include "nybble/kernels/simd/narrow-inl.h"
+#include "nybble/kernels/simd/results-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nybble::HWY_NAMESPACE {
@@ -180,6 +182,85 @@ double run_through(double* values, int64_t n, double total) {
   return total;
 }
 
+#if HWY_TARGET != HWY_SCALAR
+using Doubles = hn::CappedTag<double, 4>;
+
+/// {a, a + b, a + b + c, a + b + c + d}, or {a, a + b}.
+HWY_INLINE hn::Vec<Doubles> running_sums(hn::Vec<Doubles> v) {
+  const Doubles d;
+  const auto pairs = hn::Add(v, hn::ShiftLeftLanes<1>(d, v));
+  if constexpr (hn::MaxLanes(Doubles()) <= 2) {
+    return pairs;
+  } else {
+    return hn::Add(pairs, hn::DupOdd(hn::ConcatLowerLower(d, pairs, hn::Zero(d))));
+  }
+}
+
+HWY_INLINE hn::Vec<Doubles> last_in_all_lanes(hn::Vec<Doubles> v) {
+  const Doubles d;
+  if constexpr (hn::MaxLanes(Doubles()) <= 2) {
+    return hn::DupOdd(v);
+  } else {
+    return hn::DupOdd(hn::ConcatUpperUpper(d, v, v));
+  }
+}
+
+/// before + x[0] + ... + x[i] in lane i; `before` goes on to the last. One addition for a vector of
+/// elements waits for the vector before.
+template <class T>
+HWY_INLINE hn::Vec<Doubles> next_sums(const T* x, hn::Vec<Doubles>& before) {
+  const auto sums = running_sums(load_double(Doubles(), x));
+  const auto y = hn::Add(before, sums);
+  before = hn::Add(before, last_in_all_lanes(sums));
+  return y;
+}
+
+/// out[i] = total + x[0] + ... + x[i]; returns the last.
+template <class T>
+double sum_through(const T* x, int64_t n, double total, T* out) {
+  constexpr size_t kLanes = hn::MaxLanes(Doubles());
+  const Doubles d;
+  const hn::Rebind<float, Doubles> half;
+  const hn::CappedTag<float, 2 * kLanes> whole;
+  const auto lanes = static_cast<int64_t>(kLanes);
+  auto before = hn::Set(d, total);
+  int64_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    const auto y0 = next_sums(x + i, before);
+    const auto y1 = next_sums(x + i + lanes, before);
+    if constexpr (std::is_same_v<T, double>) {
+      hn::StoreU(y0, d, out + i);
+      hn::StoreU(y1, d, out + i + lanes);
+    } else {
+      const auto y = hn::Combine(whole, hn::DemoteTo(half, y1), hn::DemoteTo(half, y0));
+      store_result(whole, y, out + i);
+    }
+  }
+  total = hn::GetLane(before);
+  for (; i < n; ++i) {
+    total += as_double(x[i]);
+    out[i] = round_to<T>(total);
+  }
+  return total;
+}
+#endif
+
+/// out[i] = total op x[0] op ... op x[i] of a dense run; returns the last.
+template <class T, class Running>
+double run_dense(const T* x, int64_t n, double total, T* out) {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (std::is_same_v<Running, RunningSum<T>>) return sum_through(x, n, total, out);
+#endif
+  HWY_ALIGN double values[kConverted];
+  for (int64_t i = 0; i < n; i += kConverted) {
+    const int64_t here = std::min(kConverted, n - i);
+    widen_all(x + i, here, values);
+    total = run_through<typename Running::InDoubles>(values, here, total);
+    narrow_all(values, here, out + i);
+  }
+  return total;
+}
+
 /// Sums and products of floats.
 template <class T, class Running>
 void scan_floats(const ScanLine& line) {
@@ -189,13 +270,16 @@ void scan_floats(const ScanLine& line) {
   }
   const T* x = static_cast<const T*>(line.x);
   T* out = static_cast<T*>(line.out);
-  HWY_ALIGN double values[kConverted];
   double total = Running::start();
-  for (int64_t i = 0; i < line.n; i += kConverted) {
-    const int64_t n = std::min(kConverted, line.n - i);
-    widen_all(x + i, n, values);
-    total = run_through<typename Running::InDoubles>(values, n, total);
-    narrow_all(values, n, out + i);
+  if (!line.stream) {
+    run_dense<T, Running>(x, line.n, total, out);
+    return;
+  }
+  HWY_ALIGN T block[4 * kConverted];
+  for (int64_t i = 0; i < line.n; i += 4 * kConverted) {
+    const int64_t n = std::min(4 * kConverted, line.n - i);
+    total = run_dense<T, Running>(x + i, n, total, block);
+    stream_bytes(block, out + i, static_cast<size_t>(n) * sizeof(T));
   }
 }
 

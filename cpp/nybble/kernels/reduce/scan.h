@@ -15,6 +15,8 @@ struct ScanLine {
   void* out;
   int64_t out_stride;
   int64_t n;
+  bool stream =
+      false;  // write dense floats around the caches (then finish_streams of base/stream.h)
 };
 
 struct ScanKernel {
