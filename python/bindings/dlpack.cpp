@@ -120,7 +120,7 @@ py::object capsule_of(std::unique_ptr<Export<Managed>> owned, const char* name,
                       PyCapsule_Destructor destructor) {
   auto result = py::reinterpret_steal<py::object>(PyCapsule_New(&owned->managed, name, destructor));
   if (!result) throw py::error_already_set();
-  owned.release();
+  static_cast<void>(owned.release());  // the capsule's now
   return result;
 }
 

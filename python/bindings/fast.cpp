@@ -38,16 +38,14 @@ array to_offset(const py::object& value) {
 struct QuickRmsNorm {
   static constexpr const char* kName = "rms_norm";
   static constexpr std::array<const char*, 3> kParameters{"x", "weight", "eps"};
+  static constexpr size_t kRequired = 3;
   static constexpr size_t kPositional = kParameters.size();
 
   static std::optional<array> call(const Arguments<3>& arguments) {
     const array* x;
     std::optional<array> weight;
     double eps = 0.0;
-    if (arguments[1] == nullptr || arguments[2] == nullptr || !take(arguments[0], x) ||
-        !take(arguments[1], weight) || !take(arguments[2], eps)) {
-      return std::nullopt;
-    }
+    if (!take_all(arguments, x, weight, eps)) return std::nullopt;
     return fast::rms_norm(*x, weight, eps);
   }
 };
@@ -55,23 +53,17 @@ struct QuickRmsNorm {
 struct QuickAttention {
   static constexpr const char* kName = "scaled_dot_product_attention";
   static constexpr std::array<const char*, 6> kParameters{"q", "k", "v", "scale", "mask", "sinks"};
+  static constexpr size_t kRequired = 4;
   static constexpr size_t kPositional = 3;
 
   static std::optional<array> call(const Arguments<6>& arguments) {
     const array *q, *k, *v;
     double scale = 0.0;
-    AttentionMask mask;
-    std::string_view name;
+    PyObject* mask = Py_None;
     std::optional<array> sinks;
-    if (arguments[3] == nullptr || !take(arguments[0], q) || !take(arguments[1], k) ||
-        !take(arguments[2], v) || !take(arguments[3], scale) || !take(arguments[5], sinks)) {
-      return std::nullopt;
-    }
-    if (!take(arguments[4], mask.mask)) {
-      mask.causal = take(arguments[4], name) && name == "causal";
-      if (!mask.causal) return std::nullopt;
-    }
-    return fast::scaled_dot_product_attention(*q, *k, *v, scale, mask, sinks);
+    if (!take_all(arguments, q, k, v, scale, mask, sinks)) return std::nullopt;
+    return fast::scaled_dot_product_attention(
+        *q, *k, *v, scale, to_mask(py::reinterpret_borrow<py::object>(mask)), sinks);
   }
 };
 
@@ -79,25 +71,22 @@ struct QuickRope {
   static constexpr const char* kName = "rope";
   static constexpr std::array<const char*, 7> kParameters{"a",     "dims",   "traditional", "base",
                                                           "scale", "offset", "freqs"};
+  static constexpr size_t kRequired = 6;
   static constexpr size_t kPositional = 2;
 
   static std::optional<array> call(const Arguments<7>& arguments) {
     const array* a;
-    std::optional<int> dims, offset;
+    int dims = 0;
+    int offset = 0;
     bool traditional = false;
     double base = 0.0;
     double scale = 0.0;
     std::optional<array> freqs;
-    for (size_t i = 1; i < 6; ++i) {
-      if (arguments[i] == nullptr || arguments[i] == Py_None) return std::nullopt;
-    }
-    if (!take(arguments[0], a) || !take(arguments[1], dims) || !take(arguments[2], traditional) ||
-        !take(arguments[3], base) || !take(arguments[4], scale) || !take(arguments[5], offset) ||
-        !take(arguments[6], freqs)) {
+    if (!take_all(arguments, a, dims, traditional, base, scale, offset, freqs)) {
       return std::nullopt;
     }
-    const Rope rope{*dims, traditional, base, scale, std::move(freqs)};
-    return fast::rope(*a, rope, array::scalar(int64_t{*offset}, Dtype::kInt32));
+    const Rope rope{dims, traditional, base, scale, std::move(freqs)};
+    return fast::rope(*a, rope, array::scalar(int64_t{offset}, Dtype::kInt32));
   }
 };
 

@@ -157,7 +157,7 @@ py::object to_python(T value) {
 template <class T>
 py::object list_of(const T* first, const Shape& shape, const Strides& strides, size_t axis) {
   if (axis == shape.size()) return to_python(*first);
-  const auto list = py::reinterpret_steal<py::list>(PyList_New(shape[axis]));
+  auto list = py::reinterpret_steal<py::list>(PyList_New(shape[axis]));
   if (!list) throw py::error_already_set();  // a MemoryError
   for (int64_t i = 0; i < shape[axis]; ++i) {
     list[static_cast<size_t>(i)] = list_of(first + i * strides[axis], shape, strides, axis + 1);

@@ -131,6 +131,7 @@ struct QuickQuantizedMatmul {
   static constexpr const char* kName = "quantized_matmul";
   static constexpr std::array<const char*, 8> kParameters{
       nullptr, nullptr, "scales", "biases", "transpose", "group_size", "bits", "mode"};
+  static constexpr size_t kRequired = 3;
   static constexpr size_t kPositional = kParameters.size();
 
   static std::optional<array> call(const Arguments<8>& arguments) {
@@ -139,9 +140,7 @@ struct QuickQuantizedMatmul {
     bool transpose = true;
     OptionalInt group_size, bits;
     std::string_view mode = "affine";
-    if (!take(arguments[0], x) || !take(arguments[1], w) || !take(arguments[2], scales) ||
-        !take(arguments[3], biases) || !take(arguments[4], transpose) ||
-        !take(arguments[5], group_size) || !take(arguments[6], bits) || !take(arguments[7], mode)) {
+    if (!take_all(arguments, x, w, scales, biases, transpose, group_size, bits, mode)) {
       return std::nullopt;
     }
     return quantized_matmul(*x, *w, *scales, biases, transpose, group_size, bits, mode);

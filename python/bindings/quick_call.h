@@ -7,6 +7,7 @@
 // all of the expected types, and hands every other one on, as it came. So signature, conversions
 // and errors remain pybind11's.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -38,13 +39,16 @@ inline bool take(PyObject* value, double& to) {
   PyErr_Clear();  // too large
   return false;
 }
-inline bool take(PyObject* value, std::optional<int>& to) {
-  if (value == nullptr || value == Py_None) return true;
+inline bool take(PyObject* value, int& to) {
+  if (value == nullptr) return true;
   int overflow = 0;
   if (!PyLong_CheckExact(value)) return false;
   const long number = PyLong_AsLongAndOverflow(value, &overflow);
   to = static_cast<int>(number);
-  return overflow == 0 && *to == number;
+  return overflow == 0 && to == number;
+}
+inline bool take(PyObject* value, std::optional<int>& to) {
+  return value == nullptr || value == Py_None || take(value, to.emplace());
 }
 inline bool take(PyObject* value, std::string_view& to) {
   if (value == nullptr) return true;
@@ -68,9 +72,23 @@ inline bool take(PyObject* value, std::optional<array>& to) {
   return found != nullptr;
 }
 
+inline bool take(PyObject* value, PyObject*& to) {
+  if (value != nullptr) to = value;
+  return true;
+}
+
+/// The arguments in their order, one by one.
+template <size_t kCount, class... Targets>
+bool take_all(const Arguments<kCount>& arguments, Targets&... to) {
+  static_assert(sizeof...(Targets) == kCount);
+  size_t i = 0;
+  return (take(arguments[i++], to) && ...);
+}
+
 /// `Function` has
 ///   static constexpr const char* kName;
 ///   static constexpr std::array<const char*, n> kParameters;  // nullptr: positional only
+///   static constexpr size_t kRequired;                        // those after have defaults
 ///   static constexpr size_t kPositional;                      // those after are keyword only
 ///   static std::optional<array> call(const Arguments<n>&);    // nullopt: pybind11 shall do it
 template <class Function>
@@ -78,16 +96,17 @@ class QuickCall {
  public:
   /// Puts the quick function in the place of the one that pybind11 made.
   static void install(py::module_& m) {
-    slow_ = py::object(m.attr(Function::kName)).release().ptr();
+    slow = py::object(m.attr(Function::kName)).release().ptr();
     for (size_t i = 0; i < kCount; ++i) {
       if (Function::kParameters[i] != nullptr) {
-        names_[i] = PyUnicode_InternFromString(Function::kParameters[i]);
+        names[i] = PyUnicode_InternFromString(Function::kParameters[i]);
       }
     }
     static PyMethodDef definition{
         Function::kName, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&call)),
         METH_FASTCALL | METH_KEYWORDS, nullptr};
-    definition.ml_doc = PyUnicode_AsUTF8(PyObject_GetAttrString(slow_, "__doc__"));
+    // Kept for good: the definition points into it.
+    definition.ml_doc = PyUnicode_AsUTF8(PyObject_GetAttrString(slow, "__doc__"));
     const py::str module_name = m.attr("__name__");
     m.attr(Function::kName) = py::reinterpret_steal<py::object>(
         PyCFunction_NewEx(&definition, m.ptr(), module_name.ptr()));
@@ -96,7 +115,7 @@ class QuickCall {
  private:
   static constexpr size_t kCount = Function::kParameters.size();
 
-  /// False if there are too many, an unknown one or one twice.
+  /// False if there are too many, an unknown one or one twice, or too few.
   static bool arrange(PyObject* const* given, size_t positional, PyObject* keywords,
                       Arguments<kCount>& arguments) {
     if (positional > Function::kPositional) return false;
@@ -105,11 +124,12 @@ class QuickCall {
     for (Py_ssize_t k = 0; k < count; ++k) {
       PyObject* keyword = PyTuple_GET_ITEM(keywords, k);
       size_t i = 0;
-      while (i < kCount && names_[i] != keyword) ++i;  // names in calls are interned
+      while (i < kCount && names[i] != keyword) ++i;  // names in calls are interned
       if (i == kCount || arguments[i] != nullptr) return false;
       arguments[i] = given[positional + static_cast<size_t>(k)];
     }
-    return true;
+    const auto required = arguments.begin() + Function::kRequired;
+    return std::find(arguments.begin(), required, nullptr) == required;
   }
 
   static PyObject* call(PyObject*, PyObject* const* given, Py_ssize_t positional,
@@ -123,11 +143,11 @@ class QuickCall {
       }
     }
     if (!keywords_are_text(keywords)) return nullptr;
-    return PyObject_Vectorcall(slow_, given, static_cast<size_t>(positional), keywords);
+    return PyObject_Vectorcall(slow, given, static_cast<size_t>(positional), keywords);
   }
 
-  static inline PyObject* slow_ = nullptr;
-  static inline std::array<PyObject*, kCount> names_{};
+  static inline PyObject* slow = nullptr;
+  static inline std::array<PyObject*, kCount> names{};
 };
 
 }  // namespace nybble::python

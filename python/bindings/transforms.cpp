@@ -2,6 +2,7 @@
 // they are.
 
 #include "module.h"
+#include "nybble/io/atomic_file.h"
 #include "nybble/ops/complex_parts.h"
 #include "recursion.h"
 
@@ -91,9 +92,9 @@ void export_to_dot(const py::object& file, const py::args& arrays, const py::kwa
   if (!PyUnicode_Check(file.ptr())) {
     fail("export_to_dot", "expected a file object, open for text, or a name.");
   }
-  const py::object opened = py::module_::import("builtins").attr("open")(file, "w");
-  opened.attr("write")(text);
-  opened.attr("close")();
+  AtomicFile target("export_to_dot", py::cast<std::string>(file));
+  target.write(text);
+  target.commit();
 }
 
 void init_compile(py::module_& m) {

@@ -90,14 +90,14 @@ void Storage::materialize() {
   deferred_.reset();
 }
 
-array::array(Shape shape, Dtype dtype)
+array::array(const Shape& shape, Dtype dtype)
     : array(shape, dtype,
             Buffer::allocate(static_cast<size_t>(element_count(shape)) * size_bytes(dtype))) {}
 
-array::array(Shape shape, Dtype dtype, std::shared_ptr<Buffer> buffer)
+array::array(const Shape& shape, Dtype dtype, std::shared_ptr<Buffer> buffer)
     : array(shape, dtype, dense_strides(shape), 0, std::make_shared<Storage>(std::move(buffer))) {}
 
-array::array(Shape shape, Dtype dtype, Strides strides, int64_t offset,
+array::array(const Shape& shape, Dtype dtype, const Strides& strides, int64_t offset,
              std::shared_ptr<Storage> storage)
     : shape_(shape),
       strides_(strides),
@@ -118,7 +118,7 @@ void array::make_writable() {
   if (repeats || !exclusive()) *this = copy();
 }
 
-array array::view(Shape shape, Strides strides, int64_t offset) const {
+array array::view(const Shape& shape, const Strides& strides, int64_t offset) const {
   if (storage_->writable_exports.load() > 0) {
     // The view's elements only, as they are now.
     array source(shape, dtype_, strides, offset_ + offset, storage_);

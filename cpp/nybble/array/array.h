@@ -81,12 +81,12 @@ class Storage {
 class array {
  public:
   /// A dense array of uninitialised memory.
-  array(Shape shape, Dtype dtype);
+  array(const Shape& shape, Dtype dtype);
   /// An array on existing storage. The first element lies offset elements into the buffer.
-  array(Shape shape, Dtype dtype, Strides strides, int64_t offset,
+  array(const Shape& shape, Dtype dtype, const Strides& strides, int64_t offset,
         std::shared_ptr<Storage> storage);
   /// A dense array on existing memory.
-  array(Shape shape, Dtype dtype, std::shared_ptr<Buffer> buffer);
+  array(const Shape& shape, Dtype dtype, std::shared_ptr<Buffer> buffer);
 
   /// A 0-d array.
   template <class T>
@@ -138,7 +138,7 @@ class array {
 
   /// Another array on the same memory, from `offset` elements behind this one's first. (A copy
   /// while somebody else may write to the memory.)
-  array view(Shape shape, Strides strides, int64_t offset = 0) const;
+  array view(const Shape& shape, const Strides& strides, int64_t offset = 0) const;
   /// The same elements as an array of its own.
   array alias() const { return view(shape_, strides_); }
   /// A dense copy.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "nybble/array/array.h"
+#include "nybble/base/divide_up.h"
 #include "nybble/base/stream.h"
 #include "nybble/base/thread_pool.h"
 
@@ -198,13 +199,12 @@ void copy_transposed(const T* from, const Strides& from_strides, T* to, const St
   others[axes.along] = 1;
   others[axes.across] = 1;
   const StridedWalk walk(others, {&from_strides, &to_strides});
-  const int64_t strips = (rows + kTaskRows - 1) / kTaskRows;
-  const int64_t tasks = strips * ((lines + kTaskLines - 1) / kTaskLines);
+  const int64_t strips = divide_up(rows, kTaskRows);
+  const int64_t tasks = strips * divide_up(lines, kTaskLines);
   const int64_t matrices = walk.rows() * walk.row_elements();
   const double task_ns = kCopyNanoseconds * static_cast<double>(std::min(lines, kTaskLines) *
                                                                 std::min(rows, kTaskRows));
-  const bool stream = static_cast<size_t>(matrices * lines * rows) * sizeof(T) >= kStreamedBytes &&
-                      to_stride % kTile<T> == 0;
+  const bool stream = is_streamed(matrices * lines * rows, sizeof(T)) && to_stride % kTile<T> == 0;
   parallel_ranges(matrices * tasks, task_ns, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
       const int64_t matrix = i / tasks;

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "nybble/base/buffer.h"
+#include "nybble/base/divide_up.h"
 #include "nybble/base/thread_pool.h"
 #include "nybble/kernels/dense/dense.h"
 #include "nybble/kernels/fast/sdpa.h"
@@ -34,8 +35,6 @@ constexpr double kElementCostNs = 0.025;
 
 // Time of one element of what a chunk leaves.
 constexpr double kResultCostNs = 0.2;
-
-size_t divide_up(size_t value, size_t step) { return (value + step - 1) / step; }
 
 size_t chunk_keys(size_t keys) {
   return std::clamp(divide_up(keys, 8 * kRunKeys) * kRunKeys, kLeastChunkKeys, kMostChunkKeys);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "nybble/base/buffer.h"
+#include "nybble/base/divide_up.h"
 #include "nybble/base/thread_pool.h"
 #include "nybble/kernels/dense/dense.h"
 #include "nybble/kernels/fast/sdpa.h"
@@ -30,8 +31,6 @@ constexpr size_t kPanelBytes = size_t{32} << 20;
 // One product and sum; one element packed (AVX2, 3 GHz).
 constexpr double kMultiplyNanoseconds = 0.025;
 constexpr double kMoveNanoseconds = 0.3;
-
-size_t divide_up(size_t value, size_t step) { return (value + step - 1) / step; }
 
 template <class W>
 struct Tiles {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "nybble/base/divide_up.h"
 #include "nybble/base/thread_pool.h"
 #include "nybble/kernels/dense/dense.h"
 
@@ -32,8 +33,6 @@ constexpr size_t kPackPanels = 4;
 // Guesses for the split over threads (AVX2, 3 GHz): one product and sum; one element packed.
 constexpr double kMultiplyNanoseconds = 0.025;
 constexpr double kMoveNanoseconds = 0.3;
-
-size_t divide_up(size_t value, size_t step) { return (value + step - 1) / step; }
 
 /// Where sums are gathered: out itself if it has their type and rows, else the workspace.
 template <class W>

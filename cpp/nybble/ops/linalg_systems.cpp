@@ -157,7 +157,7 @@ array tri_inv(const array& a, bool upper) {
   return apply_op({kOp, {&a}, {{"upper", upper}}}, [&] {
     check_matrices(kOp, a, Numbers::kReal);
     check_square(kOp, a);
-    return solve_batch(kOp, a, identities(a), [upper](const In& m, const In& b, Out x) {
+    return solve_batch(kOp, a, identities(a), [upper](const In& m, const In& b, const Out& x) {
       return solve_triangular_into(m, b, upper, x);
     });
   });
@@ -177,7 +177,7 @@ array solve_triangular(const array& a, const array& b, bool upper) {
   return apply_op({kOp, {&a, &b}, {{"upper", upper}}}, [&] {
     const System system = prepare_system(kOp, a, b);
     const array x =
-        solve_batch(kOp, system.a, system.b, [upper](const In& m, const In& right, Out y) {
+        solve_batch(kOp, system.a, system.b, [upper](const In& m, const In& right, const Out& y) {
           return solve_triangular_into(m, right, upper, y);
         });
     return system.vector ? squeeze(x, Dims{-1}) : x;

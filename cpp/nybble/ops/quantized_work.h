@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "nybble/array/array.h"
+#include "nybble/base/divide_up.h"
 #include "nybble/kernels/qmm/codec_kernels.h"
 #include "nybble/ops/quantized_matrix.h"
 
@@ -20,8 +21,6 @@ inline constexpr double kPackNanoseconds = 0.3;
 
 // 16 bits for x are too few where residuals of only some groups add up.
 inline constexpr size_t kLeastColumnsOf16Bits = 512;
-
-inline size_t divide_up(size_t count, size_t size) { return (count + size - 1) / size; }
 
 /// A batch of products y = x . w^T or x . w of one shape.
 struct QuantizedWork {

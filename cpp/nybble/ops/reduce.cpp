@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "nybble/base/buffer.h"
+#include "nybble/base/divide_up.h"
 #include "nybble/base/thread_pool.h"
 #include "nybble/kernels/reduce/reduce.h"
 #include "nybble/ops/elementwise.h"
@@ -34,8 +35,6 @@ constexpr int64_t kTasksEnough = 64;
 
 /// Partial results of so many columns are put together by one task.
 constexpr int64_t kCombinedColumns = 256;
-
-int64_t divide_up(int64_t value, int64_t step) { return (value + step - 1) / step; }
 
 /// One reduction: results are cut into blocks of neighbours, what is folded into parts.
 class Reduction {

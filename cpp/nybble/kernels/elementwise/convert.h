@@ -1,13 +1,10 @@
 #pragma once
 
-// Conversion between dtypes, and choice between two operands.
+// Choice between two operands. What converts dtypes is declared in loops.h, which needs it.
 
 #include "nybble/kernels/elementwise/loops.h"
 
 namespace nybble::kernels {
-
-/// out[i] = convert<to>(x[i]), for every pair of dtypes.
-UnaryKernel convert_dtype(Dtype from, Dtype to);
 
 /// The operands of a choice; strides count elements.
 struct SelectRow {

@@ -35,7 +35,7 @@ inline constexpr bool kCallsLibrary = requires { Op::kLibraryCall; };
 template <class Op, class T>
 inline constexpr bool kTakesBits = kIsHalf<T> && requires { Op::apply_bits(uint16_t{}); };
 
-/// convert.h
+/// out[i] = convert<to>(x[i]), for every pair of dtypes.
 UnaryKernel convert_dtype(Dtype from, Dtype to);
 
 inline constexpr int64_t kHalfBlock = 256;

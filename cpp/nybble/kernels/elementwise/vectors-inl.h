@@ -18,6 +18,7 @@
 
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "nybble/base/stream.h"
 #include "nybble/kernels/elementwise/vectors.h"
 #include "nybble/kernels/simd/narrow-inl.h"
 #include "nybble/kernels/simd/widen-inl.h"
@@ -35,7 +36,6 @@ inline constexpr size_t kMaxLanes = hn::MaxLanes(hn::ScalableTag<float>());
 inline constexpr size_t kSideBySide = 4;
 
 /// The hardware follows a stream of memory up to the end of its page only.
-inline constexpr size_t kLineBytes = 64;
 inline constexpr size_t kBytesAhead = 2048;
 
 /// Asks for what comes kBytesAhead after kVectors vectors.

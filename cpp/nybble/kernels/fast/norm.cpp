@@ -194,24 +194,22 @@ void write_part(const NormRow& part, int64_t ahead, const Normalize& normalize) 
   }
 }
 
-/// Around the caches: by way of a block in the first of them.
+/// Around the caches.
 template <class T, class Normalize>
 void stream_row(const NormRow& row, const Normalize& normalize) {
-  constexpr int64_t kBlock = 1024;
-  HWY_ALIGN T block[kBlock];
   const auto past = [](const void* data, int64_t i) -> const void* {
     return data == nullptr ? nullptr : static_cast<const T*>(data) + i;
   };
-  for (int64_t i = 0; i < row.n; i += kBlock) {
-    NormRow part = row;
-    part.x = past(row.x, i);
-    part.weight = past(row.weight, i);
-    part.bias = past(row.bias, i);
-    part.out = block;
-    part.n = std::min(kBlock, row.n - i);
-    write_part<T>(part, row.n, normalize);
-    stream_bytes(block, static_cast<T*>(row.out) + i, static_cast<size_t>(part.n) * sizeof(T));
-  }
+  stream_blocks(static_cast<T*>(row.out), row.n,
+                [&](int64_t first, int64_t count, T* block) HWY_ATTR {
+                  NormRow part = row;
+                  part.x = past(row.x, first);
+                  part.weight = past(row.weight, first);
+                  part.bias = past(row.bias, first);
+                  part.out = block;
+                  part.n = count;
+                  write_part<T>(part, row.n, normalize);
+                });
 }
 
 template <class T, class Normalize>

@@ -1,5 +1,7 @@
 #include "nybble/kernels/fast/sdpa.h"
 
+#include <algorithm>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nybble/kernels/fast/sdpa_few.cpp"
 #include "hwy/cache_control.h"
@@ -168,7 +170,7 @@ HWY_INLINE void find_maxima(const SdpaWeights& task, size_t count) {
   }
   float lanes[kWeightLanes];
   for (size_t v = 0; v < kWeightVectors; ++v) hn::StoreU(maximum[v], d, lanes + v * hn::Lanes(d));
-  for (size_t i = 0; i < task.queries; ++i) task.maxima[i] = lanes[i];
+  std::fill_n(task.maxima, task.queries, -std::numeric_limits<float>::infinity());
   for (size_t i = 0; i < kWeightLanes; ++i) {
     float& m = task.maxima[i % task.queries];
     if (!(lanes[i] <= m)) m = lanes[i];

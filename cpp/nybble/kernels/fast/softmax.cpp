@@ -20,13 +20,11 @@ namespace nybble::HWY_NAMESPACE {
 namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
-using kernels::kMaxSoftmaxLines;
 using kernels::SoftmaxColumns;
 using kernels::SoftmaxKernel;
 
 // A NaN in a line makes its sum NaN, and so every result. Therefore maxima need not see it.
 
-constexpr int64_t kLineBytes = 64;
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 /// Exponentials of longer lines of 16-bit floats are computed twice, as nothing holds them: 64 KiB.
@@ -106,7 +104,7 @@ HWY_INLINE double block_of_exponentials(const T* x, int64_t n, float m, float* t
   hn::Vec<Floats> sums[kVectors] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
   int64_t i = 0;
   for (; i + four <= n; i += four) {
-    for (int64_t k = 0; k < four; k += kLineBytes / static_cast<int64_t>(sizeof(T))) {
+    for (int64_t k = 0; k < four; k += static_cast<int64_t>(kLineBytes / sizeof(T))) {
       hwy::Prefetch(next + i + k);
     }
     write_softexp<kVectors>(x + i, center, to + i, sums);
@@ -163,12 +161,9 @@ HWY_INLINE void write_scaled(const float* values, int64_t n, float scale, T* out
 /// The same, around the caches.
 template <class T>
 void stream_scaled(const float* values, int64_t n, float scale, T* out) {
-  HWY_ALIGN T block[kSumBlock];
-  for (int64_t i = 0; i < n; i += kSumBlock) {
-    const int64_t count = std::min(kSumBlock, n - i);
-    write_scaled(values + i, count, scale, block);
-    stream_bytes(block, out + i, static_cast<size_t>(count) * sizeof(T));
-  }
+  stream_blocks(out, n, [&](int64_t first, int64_t count, T* block) HWY_ATTR {
+    write_scaled(values + first, count, scale, block);
+  });
 }
 
 /// out[i] = 2^64 exp(x[i] - m) * scale

@@ -60,6 +60,11 @@ struct PlanesRow {
   size_t wild_count;
 };
 
+/// How many vectors of sums lie behind the digits of a piece that are not wide.
+constexpr size_t sums_of_piece(size_t planes, bool whole_sums) {
+  return planes == 3 && !whole_sums ? 2 : planes > 1 ? 1 : 0;
+}
+
 /// How rows are cut.
 struct PlanesLayout {
   size_t planes;            // 1, 2 or 3
@@ -70,7 +75,7 @@ struct PlanesLayout {
   bool wide = false;        // for one of kWideRows
 
   size_t digits_bytes() const { return piece * planes; }
-  size_t sums() const { return wide ? 0 : planes == 3 && !whole_sums ? 2 : planes > 1 ? 1 : 0; }
+  size_t sums() const { return wide ? 0 : sums_of_piece(planes, whole_sums); }
   size_t piece_bytes() const { return digits_bytes() + sums() * kLaneSumsBytes; }
 };
 

@@ -38,8 +38,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 template <size_t kBits>
 struct UintCodes;
+// NOLINTBEGIN(bugprone-forward-declaration-namespace): other targets define their own
 struct E2m1Codes;
 struct E4m3Codes;
+// NOLINTEND(bugprone-forward-declaration-namespace)
 
 #else
 

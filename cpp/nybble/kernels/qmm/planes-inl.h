@@ -54,11 +54,6 @@ template <class Codec>
 inline constexpr bool kWholeSums =
     Codec::kLargest * 4 * 2 * kBlockVectors * 8421504 < (size_t{1} << 31);
 
-/// How many vectors of sums lie behind the digits of a piece.
-template <class Codec, size_t kPlanes>
-inline constexpr size_t kSumsVectors =
-    kPlanes == 3 && !kWholeSums<Codec> ? 2 : (kPlanes > 1 ? 1 : 0);
-
 using ZeroVector = hn::Vec<TotalsTag>;
 
 /// total - zero * sums.
@@ -240,7 +235,7 @@ inline constexpr bool kIsWide = kCentered<kPlanes> && kX == kWideRows;
 template <class Codec, size_t kPlanes, size_t kBlocks, size_t kX>
 inline constexpr size_t kXBytes =
     kBlocks * kPlanes * kBlock +
-    (kIsWide<kPlanes, kX> ? 0 : kSumsVectors<Codec, kPlanes> * kLaneSumsBytes);
+    (kIsWide<kPlanes, kX> ? 0 : sums_of_piece(kPlanes, kWholeSums<Codec>) * kLaneSumsBytes);
 
 /// `count` pieces of one row of w by kX rows of x.
 template <class Codec, size_t kPlanes, size_t kBlocks, size_t kEntries, size_t kX>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nybble/base/divide_up.h"
 #include "nybble/base/minifloat.h"
 
 namespace nybble {
@@ -52,8 +53,6 @@ struct Scratch {
   float* lines;   // decoded rows on their way there
   double* sums;   // [columns / tile_columns][rows / tile_rows][tile_rows][tile_columns]
 };
-
-size_t divide_up(size_t count, size_t size) { return (count + size - 1) / size; }
 
 /// Panels of w's columns: w[k, n] goes to step k, column n.
 void fill_from_columns(const QmmBlockTask& task, size_t first_k, size_t depth,

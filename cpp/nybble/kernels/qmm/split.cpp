@@ -25,6 +25,9 @@ constexpr size_t kLaneSums = kLaneSumsBytes / sizeof(int32_t);
 constexpr size_t kLaneSums = kCodesLanes / sizeof(int32_t);
 #endif
 
+// Pieces are whole blocks, which the analyzer does not know.
+// NOLINTBEGIN(clang-analyzer-core.UndefinedBinaryOperatorResult)
+
 /// Digits: with 128 added to each, they are the bytes of the number.
 void store_digits(const int32_t* ordered, const PlanesLayout& layout, int8_t* planes) {
   constexpr uint32_t kOffsets[] = {0, 0x80, 0x8080, 0x808080};
@@ -57,7 +60,7 @@ void store_lane_sums(const int32_t* ordered, const PlanesLayout& layout, int8_t*
     for (size_t lane = 0; lane < kLaneSums; ++lane) whole[lane] = (whole[lane] - low[lane]) / 256;
     std::memcpy(to + kLaneSumsBytes, low, sizeof(low));
   }
-  if (layout.sums() != 0) std::memcpy(to, whole, sizeof(whole));
+  std::memcpy(to, whole, sizeof(whole));
 }
 
 /// Numbers without digits of their own, or with one.
@@ -76,13 +79,15 @@ void store_wide(const int32_t* ordered, const PlanesLayout& layout, int8_t* to) 
   for (size_t i = 0; i < layout.piece; ++i) to[i] = static_cast<int8_t>(ordered[i] & 0xff);
 }
 
+// NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult)
+
 /// All that x is in a piece.
 void store_piece(const int32_t* numbers, const PlanesLayout& layout, int8_t* to) {
   int32_t ordered[kMaxPiece];
   for (size_t i = 0; i < layout.piece; ++i) ordered[i] = numbers[layout.order[i]];
   if (layout.wide) return store_wide(ordered, layout, to);
   store_digits(ordered, layout, to);
-  store_lane_sums(ordered, layout, to + layout.digits_bytes());
+  if (layout.sums() != 0) store_lane_sums(ordered, layout, to + layout.digits_bytes());
 }
 
 // Of fewer the residuals do not average out, and their typical size says little of each.

@@ -22,6 +22,7 @@
 #include <type_traits>
 
 #include "hwy/highway.h"
+#include "nybble/base/stream.h"
 #include "nybble/kernels/quantize/quantize.h"
 #include "nybble/kernels/simd/narrow-inl.h"
 #include "nybble/quant/reference.h"
@@ -34,7 +35,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 static_assert(std::endian::native == std::endian::little);
 
 inline constexpr size_t kDecodeCodes = 8;  // at once
-inline constexpr size_t kLineBytes = 64;
 
 #if HWY_TARGET == HWY_SCALAR
 
@@ -116,16 +116,6 @@ class RunDecoder {
 
 #endif
 
-/// Copies whole lines of 64 bytes around the caches.
-HWY_INLINE void stream_lines(const void* from, size_t size_bytes, void* to) {
-  const hn::CappedTag<uint32_t, kLineBytes / sizeof(uint32_t)> d;
-  const auto* source = static_cast<const uint32_t*>(from);
-  auto* target = static_cast<uint32_t*>(to);
-  for (size_t i = 0; i < size_bytes / sizeof(uint32_t); i += hn::Lanes(d)) {
-    hn::Stream(hn::Load(d, source + i), d, target + i);
-  }
-}
-
 /// One group; the 8 bytes from any of its codes on lie before `end`, unless this is the last group.
 template <class To>
 HWY_INLINE const uint8_t* decode_group(const RunDecoder& decoder, const uint8_t* bytes,
@@ -157,7 +147,7 @@ void decode(const DecodeRun& run, To* weights) {
   for (size_t g = 0; g < run.groups; ++g, weights += size) {
     To* to = run.stream ? group : weights;
     bytes = decode_group(decoder, bytes, end, strip_bytes, size, run.scales[g], run.biases[g], to);
-    if (run.stream) stream_lines(group, size * sizeof(To), weights);
+    if (run.stream) stream_bytes(group, weights, size * sizeof(To));
   }
 }
 

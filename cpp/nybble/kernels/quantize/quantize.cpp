@@ -6,8 +6,8 @@
 #include <cstring>
 #include <type_traits>
 
-#include "hwy/cache_control.h"
 #include "nybble/base/half.h"
+#include "nybble/base/stream.h"
 
 namespace nybble {
 namespace {
@@ -154,7 +154,7 @@ void dequantize_groups(const DequantizeTask& task, To* weights) {
            weights + first * size);
   }
   // Streamed stores are not ordered with others by themselves.
-  if (task.stream) hwy::FlushStream();
+  if (task.stream) finish_streams();
 }
 
 void convert_weights(const float* weights, size_t count, float16* to) {

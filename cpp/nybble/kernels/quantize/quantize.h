@@ -37,8 +37,7 @@ struct DecodeRun {
   int bits;
   const float* scales;
   const float* biases;
-  bool stream;  // write around the caches: the output is 64-byte aligned then, and others
-                // see it after hwy::FlushStream()
+  bool stream;  // write around the caches; others see it after finish_streams() of base/stream.h
 };
 
 /// The vector loops of one instruction set.

@@ -275,12 +275,9 @@ void scan_floats(const ScanLine& line) {
     run_dense<T, Running>(x, line.n, total, out);
     return;
   }
-  HWY_ALIGN T block[4 * kConverted];
-  for (int64_t i = 0; i < line.n; i += 4 * kConverted) {
-    const int64_t n = std::min(4 * kConverted, line.n - i);
-    total = run_dense<T, Running>(x + i, n, total, block);
-    stream_bytes(block, out + i, static_cast<size_t>(n) * sizeof(T));
-  }
+  stream_blocks(out, line.n, [&](int64_t first, int64_t count, T* block) HWY_ATTR {
+    total = run_dense<T, Running>(x + first, count, total, block);
+  });
 }
 
 template <template <class> class Running>
