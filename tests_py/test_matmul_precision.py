@@ -41,6 +41,7 @@ MEDIUM = 2.0**-6
 LARGEST = {"float16": 65504, "bfloat16": np.inf, "float32": np.inf}
 ROWS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 33, 129]
 COLUMNS = [1, 3, 7, 33, 65]
+FEW_ROWS = 16  # of x, which the kernels for few rows take
 
 formats = st.sampled_from(FORMATS)
 dtypes = st.sampled_from(DTYPES)
@@ -304,6 +305,31 @@ def test_x_that_is_zero_at_the_outliers_of_w(format_, signs):
         for dtype in DTYPES:
             across = rounded_to(x.astype(np.float32), dtype)
             assert_keeps_contract(matrix, across, dtype, transpose=False)
+
+
+def small_at_the_outliers(random, m, n, k, ratio):
+    """Every 16 columns one where w is large and x is small; the other weights are about 0."""
+    columns = np.arange(0, k, 16) + random.integers(16, size=k // 16)
+    w = 1e-6 * random.normal(size=(n, k))
+    w[:, columns] = random.choice([-1, 1], (n, k // 16)) * random.uniform(90, 110, (n, k // 16))
+    x = random.choice([-1, 1], (m, k)) * random.uniform(0.5, 1, (m, k))
+    x[:, columns] *= ratio
+    return x, w
+
+
+@each_format
+@pytest.mark.parametrize("ratio", [1e-2, 1e-4, 1e-6])
+def test_x_that_is_small_at_the_outliers_of_w(format_, ratio):
+    """Rounded together with the rest of x, the few that count would be too coarse."""
+    random = np.random.default_rng(3)
+    widths = itertools.cycle([128, 640, 4096])
+    for m, n, k in zip(ROWS, itertools.cycle(COLUMNS), widths, strict=False):
+        x, w = small_at_the_outliers(random, m, n, k, ratio)
+        for scales, how in itertools.product(scale_dtypes(format_), fits(format_)):
+            matrix = Matrix.of(w, format_, scales, **how)
+            # Not yet of 16 bits in tiles.
+            for dtype in DTYPES if m <= FEW_ROWS else ["float32"]:
+                assert_keeps_contract(matrix, rounded_to(x.astype(np.float32), dtype), dtype)
 
 
 @given(formats, dtypes, dtypes, st.booleans(), st.data(), seeds)

@@ -100,7 +100,7 @@ struct SplitRows {
   size_t columns;
   size_t entries;
   std::vector<std::unique_ptr<Guarded<int8_t>>> planes;
-  std::vector<std::unique_ptr<Guarded<float>>> scales, sums;
+  std::vector<std::unique_ptr<Guarded<float>>> scales, sums, residuals;
   std::vector<std::vector<uint32_t>> wild;
   std::vector<PlanesRow> rows;
 
@@ -113,10 +113,16 @@ struct SplitRows {
         std::make_unique<Guarded<int8_t>>(columns / layout.piece * layout.piece_bytes()));
     scales.push_back(std::make_unique<Guarded<float>>(padded, 0));
     sums.push_back(std::make_unique<Guarded<float>>(padded, 0));
+    residuals.push_back(std::make_unique<Guarded<float>>(padded, 0));
     wild.emplace_back(columns / layout.piece);
     const Guarded<float> guarded(std::vector<float>(x, x + columns));
-    PlanesRow row{planes.back()->data(), scales.back()->data(), sums.back()->data(),
-                  wild.back().data(), 0};
+    PlanesRow row{.planes = planes.back()->data(),
+                  .scales = scales.back()->data(),
+                  .sums = sums.back()->data(),
+                  .residuals = residuals.back()->data(),
+                  .residual_unit = 0.0f,
+                  .wild = wild.back().data(),
+                  .wild_count = 0};
     split_row()(guarded.data(), columns, layout, row);
     rows.push_back(row);
   }

@@ -15,6 +15,8 @@ namespace {
 // Rows of w between two stores of results, and columns of y between two tasks.
 constexpr size_t kStoredRows = 64;
 constexpr size_t kScalesPadding = 16;  // of PlanesRow
+// So many standard deviations of what rounding x leaves have to be within the contract.
+constexpr double kDeviations = 4.0;
 
 size_t plane_count(const QuantizedWork& work) {
   if (matmul_precision() == MatmulPrecision::kMedium) return 1;
@@ -76,7 +78,7 @@ class PreparedRows {
     const size_t entries = work_.inner / layout_.entry;
     const size_t padded = divide_up(entries, kScalesPadding) * kScalesPadding;
     const size_t planes_bytes = work_.inner / piece * layout_.piece_bytes();
-    const size_t row_bytes = planes_bytes + 2 * padded * sizeof(float) +
+    const size_t row_bytes = planes_bytes + 3 * padded * sizeof(float) +
                              divide_up(work_.inner / piece, 8) * 8 * sizeof(uint32_t);
     memory_ = Buffer::allocate(count * row_bytes);
     planes_.resize(count);
@@ -87,12 +89,14 @@ class PreparedRows {
       to.planes = reinterpret_cast<int8_t*>(bytes);
       to.scales = reinterpret_cast<float*>(bytes + planes_bytes);
       to.sums = to.scales + padded;
-      to.wild = reinterpret_cast<uint32_t*>(to.sums + padded);
+      to.residuals = to.sums + padded;
+      to.wild = reinterpret_cast<uint32_t*>(to.residuals + padded);
       PlanesLayout layout = layout_;
       layout.wide = layout.planes > 1 && row % work_.rows < work_.rows / kWideRows * kWideRows;
       split_into(x, work_.inner, layout, to);
       std::fill(to.scales + entries, to.scales + padded, 0.0f);
       std::fill(to.sums + entries, to.sums + padded, 0.0f);
+      std::fill(to.residuals + entries, to.residuals + padded, 0.0f);
     });
   }
 
@@ -128,6 +132,17 @@ class PreparedRows {
   std::shared_ptr<Buffer> reordered_;
 };
 
+/// What a task adds up: [rows of x][kStoredRows].
+struct Sums {
+  double products[kFewRows * kStoredRows];
+  Judgement judgements[kFewRows * kStoredRows];
+
+  void clear(size_t rows) {
+    std::fill_n(products, rows * kStoredRows, 0.0);
+    std::fill_n(judgements, rows * kStoredRows, Judgement{0.0, 0.0});
+  }
+};
+
 /// Some rows of w by all rows of x of a batch.
 struct RowsOfW {
   const QuantizedWork& work;
@@ -137,7 +152,7 @@ struct RowsOfW {
   size_t batch;
   size_t first_row;
   size_t count;  // <= kStoredRows
-  double* sums;  // [rows of x][kStoredRows]
+  Sums& sums;
 
   void multiply() const {
     if (x.has_planes()) {
@@ -148,11 +163,15 @@ struct RowsOfW {
                                 .piece = x.layout().piece,
                                 .first_row = first_row,
                                 .rows_of_w = count,
-                                .sums = sums,
+                                .sums = sums.products,
+                                .judgements = sums.judgements,
                                 .sums_stride = kStoredRows});
-      for (size_t m = 0; m < work.rows; ++m) multiply_wild(m);
+      for (size_t m = 0; m < work.rows; ++m) {
+        multiply_wild(m);
+        if (x.layout().planes > 1) multiply_doubtful(m);
+      }
     } else {
-      multiply_floats(0, work.rows, 0, work.inner);
+      multiply_floats(0, work.rows, 0, work.inner, 0, count);
     }
   }
 
@@ -167,33 +186,53 @@ struct RowsOfW {
       // A group may be two pieces, of which one is not wild: its x counts as zero then.
       const size_t piece = x.layout().piece;
       if (kernels->multiply_floats == nullptr || w.group_size > piece) {
-        multiply_strips(m, first * piece, (last - first) * piece);
+        multiply_strips(m, first * piece, (last - first) * piece, 0, count);
       } else {
-        multiply_floats(m, 1, first * piece, (last - first) * piece);
+        multiply_floats(m, 1, first * piece, (last - first) * piece, 0, count);
       }
     }
   }
 
-  void multiply_floats(size_t m, size_t rows, size_t column, size_t columns) const {
+  /// The products of row m whose errors may be beyond the contract: once more, and in floats.
+  void multiply_doubtful(size_t m) const {
+    const double bound = work.x.dtype() == Dtype::kFloat32 ? 0x1p-20 : 0x1p-15;
+    const double ratio = kDeviations / bound * double{x.planes(batch, m).residual_unit};
+    const double ratio_squared = ratio * ratio;
+    for (size_t n = 0; n < count; ++n) {
+      const size_t at = m * kStoredRows + n;
+      const Judgement& judgement = sums.judgements[at];
+      if (ratio_squared * judgement.variance <= judgement.size * judgement.size) continue;
+      sums.products[at] = 0.0;
+      if (x.reordered(batch, m) != nullptr) {
+        multiply_floats(m, 1, 0, work.inner, n, 1);
+      } else {
+        multiply_strips(m, 0, work.inner, n, 1);
+      }
+    }
+  }
+
+  void multiply_floats(size_t m, size_t rows, size_t column, size_t columns, size_t first,
+                       size_t rows_of_w) const {
     kernels->multiply_floats({.w = &w,
                               .x = x.reordered(batch, m),
                               .x_stride = work.inner,
                               .rows = rows,
                               .first_column = column,
                               .columns = columns,
-                              .first_row = first_row,
-                              .rows_of_w = count,
-                              .sums = sums + m * kStoredRows,
+                              .first_row = first_row + first,
+                              .rows_of_w = rows_of_w,
+                              .sums = sums.products + m * kStoredRows + first,
                               .sums_stride = kStoredRows});
   }
 
-  void multiply_strips(size_t m, size_t column, size_t columns) const {
+  void multiply_strips(size_t m, size_t column, size_t columns, size_t first,
+                       size_t rows_of_w) const {
     alignas(64) float strip[kStripLength];
-    for (size_t n = 0; n < count; ++n) {
+    for (size_t n = first; n < first + rows_of_w; ++n) {
       for (size_t k = column; k < column + columns; k += kStripLength) {
         const size_t length = std::min(kStripLength, column + columns - k);
         decode_weights(*work.kernels.strip, w, first_row + n, k, length, strip);
-        sums[m * kStoredRows + n] +=
+        sums.products[m * kStoredRows + n] +=
             work.kernels.strip->dot(x.rows().at(batch, m) + k, strip, length);
       }
     }
@@ -214,13 +253,13 @@ void multiply_rows_of_w(const QuantizedWork& work, const CodecKernels* kernels,
                               .rows_of_w = count,
                               .y = work.output(batch, 0)});
   }
-  double sums[kFewRows * kStoredRows];
+  Sums sums;
   for (size_t n = 0; n < count; n += kStoredRows) {
     const size_t stored = std::min(kStoredRows, count - n);
-    std::fill_n(sums, work.rows * kStoredRows, 0.0);
+    sums.clear(work.rows);
     RowsOfW{work, kernels, x, w, batch, first + n, stored, sums}.multiply();
     for (size_t m = 0; m < work.rows; ++m) {
-      store_sums(sums + m * kStoredRows, stored, work.output(batch, 0), m, first + n);
+      store_sums(sums.products + m * kStoredRows, stored, work.output(batch, 0), m, first + n);
     }
   }
 }

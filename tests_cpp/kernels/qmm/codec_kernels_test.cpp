@@ -54,6 +54,33 @@ std::vector<PlanesLayout> layouts_of(const Quantization& q, const CodecKernels& 
   return layouts;
 }
 
+/// That of row m of x and row n of w: the variance is as defined, the size no more than the sum of
+/// the products' sizes and, of random products, not much less.
+void assert_judged(const Judgement& judgement, const SplitRows& rows, const float* x, size_t m,
+                   const GuardedCase& c, size_t n) {
+  const double unit = rows.rows[m].residual_unit;
+  const size_t group = static_cast<size_t>(c.quantization.group_size);
+  double variance = 0.0, size = 0.0, parts = 0.0;
+  for (size_t k = 0; k < rows.columns; ++k) {
+    const double residual = unit == 0.0 ? 0.0 : (double{x[k]} - rows.value(m, k)) / unit;
+    const double scale = c.scales[c.group(n, k / group * group)];
+    const double bias = c.biases[c.group(n, k / group * group)];
+    const double largest =
+        c.quantization.format->has_biases()
+            ? std::max(std::abs(bias), std::abs(bias + scale * c.quantization.max_code()))
+            : 6.0 * std::abs(scale);
+    variance += residual * residual * largest * largest;
+    size += std::abs(rows.value(m, k) * c.weight(n, k));
+    parts += std::abs(rows.value(m, k)) * c.parts(n, k);
+  }
+  ASSERT_NEAR(judgement.variance, variance, 1e-5 * variance) << "m=" << m << " n=" << n;
+  ASSERT_LE(judgement.size, (1 + 100 * kRounding) * parts) << "m=" << m << " n=" << n;
+  // One group may cancel by chance, dozens do not.
+  if (rows.columns >= 4096) {
+    ASSERT_GE(judgement.size, 0.05 * size) << "m=" << m << " n=" << n;
+  }
+}
+
 TEST_P(CodecKernelsOnTarget, PlanesTimesCodesAreTheSumsOfTheirNumbers) {
   for_all_formats([](const Quantization& q, const CodecKernels& kernels) {
     const size_t group = std::max<size_t>(static_cast<size_t>(q.group_size), kCodeBlock);
@@ -72,6 +99,7 @@ TEST_P(CodecKernelsOnTarget, PlanesTimesCodesAreTheSumsOfTheirNumbers) {
         for (size_t m = 0; m < kWideRows; ++m) wide.add(x.data() + m * columns);
         for (const size_t m_count : {size_t{1}, size_t{2}, size_t{7}}) {
           std::vector<double> sums(7 * 5, 0.5);
+          std::vector<Judgement> judgements(7 * 5, {0.25, 0.125});
           std::vector<PlanesRow> mixed = rows.rows;
           if (m_count >= kWideRows) std::copy_n(wide.rows.begin(), kWideRows, mixed.begin());
           kernels.multiply_planes({.w = &w,
@@ -82,12 +110,22 @@ TEST_P(CodecKernelsOnTarget, PlanesTimesCodesAreTheSumsOfTheirNumbers) {
                                    .first_row = 1,
                                    .rows_of_w = 3,
                                    .sums = sums.data(),
+                                   .judgements = judgements.data(),
                                    .sums_stride = 5});
           for (size_t i = 0; i < sums.size(); ++i) {
             const size_t m = i / 5, n = i % 5;
+            const bool judged = m < m_count && n < 3 && layout.planes > 1;
+            if (!judged) {
+              ASSERT_EQ(judgements[i].size, 0.25);
+              ASSERT_EQ(judgements[i].variance, 0.125);
+            }
             if (m >= m_count || n >= 3) {
               ASSERT_EQ(sums[i], 0.5);
               continue;
+            }
+            if (judged) {
+              assert_judged({judgements[i].size - 0.25, judgements[i].variance - 0.125}, rows,
+                            x.data() + m * columns, m, c, n + 1);
             }
             double sum = 0.5, magnitude = 0.0;
             for (size_t k = 0; k < columns; ++k) {
@@ -135,6 +173,7 @@ TEST_P(CodecKernelsOnTarget, ExtremeDigitsAndCodesDoNotOverflow) {
         std::fill_n(rows.rows[0].sums, rows.entries,
                     static_cast<float>(value * static_cast<double>(layout.entry)));
         double sums[2] = {};
+        Judgement judgements[2] = {};
         kernels.multiply_planes({.w = &w,
                                  .x = rows.rows.data(),
                                  .rows = 1,
@@ -143,6 +182,7 @@ TEST_P(CodecKernelsOnTarget, ExtremeDigitsAndCodesDoNotOverflow) {
                                  .first_row = 0,
                                  .rows_of_w = 2,
                                  .sums = sums,
+                                 .judgements = judgements,
                                  .sums_stride = 2});
         const double expected = value * columns * c.weight(0, 0);
         EXPECT_NEAR(sums[0], expected, 1e-5 * std::abs(expected)) << layout.planes;

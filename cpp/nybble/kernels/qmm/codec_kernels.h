@@ -36,6 +36,13 @@ inline constexpr size_t kCodeBlock = 32;
 // One plane is wild only for the latter reason: its contract counts in the largest of a piece. If
 // more than an eighth of a row is wild, all of it is. Of NaN the sum is NaN and the planes are
 // zero.
+//
+// That is judged before any w is seen: no x alone tells that all that is large in it meets weights
+// of about 0. So products of more than one plane come with what is needed to judge each of them:
+//   size     = sum over lanes and short runs of |sum x * scale * (code - zero)|, and over entries of
+//              |sum x * rest|: of both at most 3 times sum |x * w|, commonly less than half of it
+//   variance = sum over entries of sum residual^2 * max |w|^2
+// the latter being that of sum residual * w at most, residuals having random signs.
 
 /// Room for the sums of numbers over the columns that share a lane: an int32 for each.
 inline constexpr size_t kLaneSumsBytes = 32;
@@ -54,8 +61,12 @@ struct PlanesRow {
   // Wide: for every vector of codes first h of those in even bytes, then of those in odd ones;
   // behind them u in the order of bytes.
   int8_t* planes;
-  float* scales;   // [entries], zeros up to a multiple of 16
-  float* sums;     // [entries], likewise: scale * sum of the whole numbers
+  float* scales;  // [entries], zeros up to a multiple of 16
+  float* sums;    // [entries], likewise: scale * sum of the whole numbers
+  // [entries], likewise: sum (residual / residual_unit)^2, at most 1: squares stay in float's
+  // range.
+  float* residuals;
+  float residual_unit;
   uint32_t* wild;  // the pieces that are, ascending
   size_t wild_count;
 };
@@ -85,8 +96,14 @@ using SplitRow = void (*)(const float* x, size_t columns, const PlanesLayout& la
 /// That of the instruction set in use.
 SplitRow split_row();
 
+/// What says how far a sum may be off: see above.
+struct Judgement {
+  double size;
+  double variance;  // in units of residual_unit^2
+};
+
 /// sums[m * sums_stride + n] += sum_k x[m,k] * w[first_row + n, k] for n < rows_of_w, but for the
-/// wild pieces of x.
+/// wild pieces of x. Likewise judgements, which are not touched with one plane.
 struct PlanesTask {
   const PackedMatrix* w;
   const PlanesRow* x;
@@ -96,6 +113,7 @@ struct PlanesTask {
   size_t first_row;
   size_t rows_of_w;
   double* sums;
+  Judgement* judgements;
   size_t sums_stride;
 };
 

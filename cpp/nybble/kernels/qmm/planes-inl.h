@@ -15,6 +15,7 @@
 #define NYBBLE_KERNELS_QMM_PLANES_INL_H
 #endif
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -237,20 +238,20 @@ inline constexpr size_t kXBytes =
     kBlocks * kPlanes * kBlock +
     (kIsWide<kPlanes, kX> ? 0 : sums_of_piece(kPlanes, kWholeSums<Codec>) * kLaneSumsBytes);
 
-/// `count` pieces of one row of w by kX rows of x.
+/// `count` pieces of one row of w by kX rows of x, `run` of which are added in float before they go
+/// to the doubles, and by size to `sizes`.
 template <class Codec, size_t kPlanes, size_t kBlocks, size_t kEntries, size_t kX>
 HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
                                 const int8_t* const* planes, const float (*scales)[kMaxScales],
-                                const float* minus_zeros, size_t count, DoubleSums* sums) {
+                                const float* minus_zeros, size_t count, size_t run,
+                                DoubleSums* sums, FloatsVector* sizes) {
   constexpr size_t kBlockBytes = 4 * Codec::kBits;
   constexpr size_t kPlaneBytes = kXBytes<Codec, kPlanes, kBlocks, kX>;
-  // Pieces that are added in float before they go to the doubles.
-  constexpr size_t kRun = 32;
   const int8_t* x[kX];
 #pragma GCC unroll 4
   for (size_t i = 0; i < kX; ++i) x[i] = planes[i];
-  for (size_t first = 0; first < count; first += kRun) {
-    const size_t last = HWY_MIN(first + kRun, count);
+  for (size_t first = 0; first < count; first += run) {
+    const size_t last = HWY_MIN(first + run, count);
     FloatsVector sum[kX];
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) sum[i] = hn::Zero(FloatsTag());
@@ -283,29 +284,93 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
       }
     }
 #pragma GCC unroll 4
-    for (size_t i = 0; i < kX; ++i) sums[i].add(sum[i]);
+    for (size_t i = 0; i < kX; ++i) {
+      sums[i].add(sum[i]);
+      if constexpr (kCentered<kPlanes>) sizes[i] = hn::Add(sizes[i], hn::Abs(sum[i]));
+    }
   }
 }
 
-/// scaled = scales * x_scales; returns rests . x_sums. Few of them one by one: vectors would have
-/// to wait for numbers that were just stored alone.
-HWY_INLINE FloatsVector join_scales(const float* scales, const float* rests, const float* x_scales,
-                                    const float* x_sums, size_t count, float* scaled) {
+/// What comes of the scales of x and of w alone.
+struct Joined {
+  FloatsVector rests;     // rests . x_sums
+  FloatsVector size;      // |rests| . |x_sums|
+  FloatsVector variance;  // squares . x_residuals
+};
+
+/// Also scaled = scales * x_scales. Few of them one by one: vectors would have to wait for numbers
+/// that were just stored alone.
+HWY_INLINE Joined join_scales(const float* scales, const float* rests, const float* squares,
+                              const PlanesRow& x, size_t first, size_t count, float* scaled) {
   const FloatsTag d;
+  const float* x_scales = x.scales + first;
+  const float* x_sums = x.sums + first;
+  const float* x_residuals = x.residuals + first;
   if (count < kFloatsLanes) {
     float sum = 0.0f;
+    float size = 0.0f;
+    float variance = 0.0f;
     for (size_t i = 0; i < count; ++i) {
       scaled[i] = scales[i] * x_scales[i];
-      sum += rests[i] * x_sums[i];
+      const float product = rests[i] * x_sums[i];
+      sum += product;
+      size += std::abs(product);
+      variance += squares[i] * x_residuals[i];
     }
-    return hn::IfThenElseZero(hn::FirstN(d, 1), hn::Set(d, sum));
+    const auto one = hn::FirstN(d, 1);
+    return {hn::IfThenElseZero(one, hn::Set(d, sum)), hn::IfThenElseZero(one, hn::Set(d, size)),
+            hn::IfThenElseZero(one, hn::Set(d, variance))};
   }
-  auto sum = hn::Zero(d);
+  Joined joined{hn::Zero(d), hn::Zero(d), hn::Zero(d)};
   for (size_t i = 0; i < count; i += kFloatsLanes) {
     hn::Store(hn::Mul(hn::Load(d, scales + i), hn::LoadU(d, x_scales + i)), d, scaled + i);
-    sum = hn::MulAdd(hn::Load(d, rests + i), hn::LoadU(d, x_sums + i), sum);
+    const auto product = hn::Mul(hn::Load(d, rests + i), hn::LoadU(d, x_sums + i));
+    joined.rests = hn::Add(joined.rests, product);
+    joined.size = hn::Add(joined.size, hn::Abs(product));
+    joined.variance =
+        hn::MulAdd(hn::Load(d, squares + i), hn::LoadU(d, x_residuals + i), joined.variance);
   }
-  return sum;
+  return joined;
+}
+
+/// The squares of the largest |w| that the codes of each group can stand for. To whole vectors.
+template <class Codec>
+HWY_INLINE void find_squares(const float* scales, const float* biases, size_t count,
+                             float* squares) {
+  const FloatsTag d;
+  for (size_t i = 0; i < count; i += kFloatsLanes) {
+    const auto scale = hn::Load(d, scales + i);
+    if constexpr (kSameZeros<Codec>) {
+      constexpr float kSpan = HWY_MAX(Codec::kZero, Codec::kLargest - Codec::kZero);
+      const auto largest = hn::Mul(scale, hn::Set(d, kSpan));
+      hn::Store(hn::Mul(largest, largest), d, squares + i);
+    } else {
+      const auto bias = hn::Load(d, biases + i);
+      const auto end = hn::MulAdd(scale, hn::Set(d, static_cast<float>(Codec::kLargest)), bias);
+      hn::Store(hn::Max(hn::Mul(bias, bias), hn::Mul(end, end)), d, squares + i);
+    }
+  }
+}
+
+HWY_INLINE void add_judgement(FloatsVector size, FloatsVector variance, Judgement& to) {
+  const hn::CappedTag<float, 4> d4;
+  const hn::CappedTag<double, 2> d2;
+  const hn::Half<decltype(d4)> half;
+  const auto fold = [&](auto v) HWY_ATTR {
+    if constexpr (kFloatsLanes == 4) {
+      return v;
+    } else {
+      return hn::Add(hn::LowerHalf(d4, v), hn::UpperHalf(d4, v));
+    }
+  };
+  // Both at once: s0 + s2, v0 + v2, s1 + s3, v1 + v3.
+  const auto sizes = fold(size);
+  const auto variances = fold(variance);
+  const auto sums =
+      hn::Add(hn::InterleaveLower(d4, sizes, variances), hn::InterleaveUpper(d4, sizes, variances));
+  const auto sum = hn::Add(hn::LowerHalf(half, sums), hn::UpperHalf(half, sums));
+  double* at = &to.size;
+  hn::StoreU(hn::Add(hn::LoadU(d2, at), hn::PromoteTo(d2, sum)), d2, at);
 }
 
 /// The rows of w of a task, one after the other, by its rows of x, up to 4 at a time.
@@ -317,7 +382,9 @@ class PlanesProduct {
         w_(*task.w),
         group_scales_(w_),
         pieces_(w_.columns / kPiece),
-        repeats_(kEntries > 1 ? 1 : w_.group_size / kPiece) {}
+        repeats_(kEntries > 1 ? 1 : w_.group_size / kPiece),
+        run_(kCentered<kPlanes> ? HWY_MIN(kLongestRun, HWY_MAX(pieces_ / kRuns, 1)) : kLongestRun) {
+  }
 
   void multiply() {
     for (size_t n = 0; n < task_.rows_of_w; ++n) {
@@ -326,6 +393,9 @@ class PlanesProduct {
         group_scales_.load(task_.first_row + n, first * kEntries / repeats_,
                            count * kEntries / repeats_, repeats_, kLoadedZero, Codec::kStep,
                            scales_, rests_);
+        if constexpr (kCentered<kPlanes>) {
+          find_squares<Codec>(scales_, rests_, count * kEntries, squares_);
+        }
         if constexpr (kCentered<kPlanes> && !kSameZeros<Codec>) {
           find_zeros(scales_, rests_, count * kEntries, Codec::kLargest, minus_zeros_);
           if (task_.rows >= kWideRows) repeat_zeros(minus_zeros_, count * kEntries, zero_bytes_);
@@ -347,6 +417,10 @@ class PlanesProduct {
   static constexpr size_t kPiece = kBlocks * kBlock;
   static constexpr size_t kPieceBytes = kPiece * Codec::kBits / 8;
   static constexpr size_t kChunk = kMaxScales / kEntries;
+  // Within a run products cancel: the shorter, the nearer the size is to sum |x * w|. So many runs
+  // leave random products 1.5 times what they need, of float32 x and of 16 bits.
+  static constexpr size_t kRuns = kPlanes == 3 ? 4 : 8;
+  static constexpr size_t kLongestRun = 32;
   // What biases are made of where there are none.
   static constexpr float kLoadedZero = kCentered<kPlanes> ? 0.0f : Codec::kZero;
 
@@ -356,20 +430,29 @@ class PlanesProduct {
     const auto* codes = reinterpret_cast<const uint8_t*>(w_.codes + row * w_.codes_stride);
     const int8_t* planes[kX];
     DoubleSums sums[kX];
+    FloatsVector variances[kX];
+    FloatsVector sizes[kX];
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) {
       const PlanesRow& x = task_.x[m + i];
       planes[i] = x.planes + first * kXBytes<Codec, kPlanes, kBlocks, kX>;
+      const Joined joined =
+          join_scales(scales_, rests_, squares_, x, first * kEntries, count * kEntries, scaled_[i]);
       sums[i].clear();
-      sums[i].add(join_scales(scales_, rests_, x.scales + first * kEntries,
-                              x.sums + first * kEntries, count * kEntries, scaled_[i]));
+      sums[i].add(joined.rests);
+      variances[i] = joined.variance;
+      sizes[i] = joined.size;
     }
     multiply_pieces<Codec, kPlanes, kBlocks, kEntries, kX>(
         codes + first * kPieceBytes, codes + w_.columns * Codec::kBits / 8, planes, scaled_,
-        kIsWide<kPlanes, kX> ? zero_bytes_ : minus_zeros_, count, sums);
+        kIsWide<kPlanes, kX> ? zero_bytes_ : minus_zeros_, count, run_, sums, sizes);
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) {
-      task_.sums[(m + i) * task_.sums_stride + n] += sums[i].total();
+      const size_t at = (m + i) * task_.sums_stride + n;
+      task_.sums[at] += sums[i].total();
+      if constexpr (kCentered<kPlanes>) {
+        add_judgement(sizes[i], variances[i], task_.judgements[at]);
+      }
     }
   }
 
@@ -378,8 +461,10 @@ class PlanesProduct {
   GroupScales group_scales_;
   size_t pieces_;
   size_t repeats_;
+  size_t run_;
   alignas(64) float scales_[kMaxScales] = {};
   alignas(64) float rests_[kMaxScales] = {};
+  alignas(64) float squares_[kMaxScales] = {};
   alignas(64) float minus_zeros_[kMaxScales];
   alignas(64) float zero_bytes_[kMaxScales];
   alignas(64) float scaled_[4][kMaxScales];

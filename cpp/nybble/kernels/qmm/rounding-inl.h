@@ -106,26 +106,34 @@ float power_of_two(int exponent) {
   return fits ? scale : 2 * scale;
 }
 
-/// numbers = round(x / scale) with the upper bit of every digit turned; returns sum |residual|.
-[[maybe_unused]] float round_part(const float* x, size_t count, float scale, int32_t* numbers) {
+/// What rounding left of some x, in units of their scale.
+struct Residuals {
+  float sum;      // of their absolute values
+  float squares;  // the sum of these
+};
+
+/// numbers = round(x / scale).
+[[maybe_unused]] Residuals round_part(const float* x, size_t count, float scale, int32_t* numbers) {
   const FloatTag d;
   const IntTag di;
   const auto inverse = hn::Set(d, 1.0f / scale);
-  const auto unit = hn::Set(d, scale);
-  auto residuals = hn::Zero(d);
+  auto sum = hn::Zero(d);
+  auto squares = hn::Zero(d);
   for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto value = hn::LoadU(d, x + i);
-    const auto number = hn::NearestInt(hn::Mul(value, inverse));
+    const auto value = hn::Mul(hn::LoadU(d, x + i), inverse);
+    const auto number = hn::NearestInt(value);
     hn::StoreU(number, di, numbers + i);
-    residuals =
-        hn::Add(residuals, hn::Abs(hn::Sub(value, hn::Mul(hn::ConvertTo(d, number), unit))));
+    const auto residual = hn::Sub(value, hn::ConvertTo(d, number));
+    sum = hn::Add(sum, hn::Abs(residual));
+    squares = hn::MulAdd(residual, residual, squares);
   }
-  return hn::GetLane(hn::SumOfLanes(d, residuals));
+  return {hn::GetLane(hn::SumOfLanes(d, sum)), hn::GetLane(hn::SumOfLanes(d, squares))};
 }
 
 struct Rounded {
-  bool exact;     // the residuals are within what the contract leaves them
-  float nonzero;  // how many x are not 0
+  bool exact;      // the residuals are within what the contract leaves them
+  float nonzero;   // how many x are not 0
+  float residual;  // the root of the sum of the squares of the residuals
 };
 
 /// Rounds a group of columns.
@@ -133,16 +141,19 @@ struct Rounded {
                                      int32_t* numbers) {
   bool exact = true;
   float all_residuals = 0.0f;
+  float squares = 0.0f;
   Sizes all_sizes;
   for (size_t i = 0; i < count; i += kJudged) {
-    const float residuals = round_part(x + i, kJudged, scale, numbers + i);
+    const Residuals residuals = round_part(x + i, kJudged, scale, numbers + i);
     const Sizes sizes = measure(x + i, kJudged);
-    exact = exact && residuals <= kPartTolerance[planes] * sizes.total();
-    all_residuals += residuals;
+    const float sum = residuals.sum * scale;
+    exact = exact && sum <= kPartTolerance[planes] * sizes.total();
+    all_residuals += sum;
+    squares += residuals.squares;
     all_sizes.add(sizes);
   }
   exact = exact && all_residuals <= kTolerance[planes] * all_sizes.total();
-  return {exact, all_sizes.nonzero};
+  return {exact, all_sizes.nonzero, scale * std::sqrt(squares)};
 }
 
 }  // namespace

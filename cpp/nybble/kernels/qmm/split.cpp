@@ -97,8 +97,9 @@ constexpr float kLeastNonzero = 8;
 constexpr size_t kMostWild = 8;
 
 struct RoundedEntry {
-  float scale;  // 0 where all of x is; NaN if x holds one
-  bool tame;    // the numbers are within what the contract leaves them
+  float scale;     // 0 where all of x is; NaN if x holds one
+  float residual;  // the root of the sum of the squares of what is left
+  bool tame;       // the numbers are within what the contract leaves them
 };
 
 /// The numbers of the columns that share a scale of w.
@@ -107,13 +108,13 @@ RoundedEntry round_entry(const float* x, const PlanesLayout& layout, int32_t* nu
   const bool in_range = largest <= kLargestX && largest >= kSmallestX;
   if (!in_range) {
     std::fill_n(numbers, layout.entry, 0);
-    if (std::isnan(largest)) return {largest, true};
-    return {0.0f, largest == 0.0f};
+    if (std::isnan(largest)) return {largest, 0.0f, true};
+    return {0.0f, 0.0f, largest == 0.0f};
   }
   const float scale = choose_scale(largest, layout.planes);
   const Rounded rounded = round_group(x, layout.entry, scale, layout.planes, numbers);
   const bool enough = layout.planes == 1 || rounded.nonzero >= kLeastNonzero;
-  return {scale, rounded.exact && enough};
+  return {scale, rounded.residual, rounded.exact && enough};
 }
 
 void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow& row) {
@@ -125,6 +126,7 @@ void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow
     int8_t* planes = row.planes + p * piece_bytes;
     float* scales = row.scales + p * entries;
     float* sums = row.sums + p * entries;
+    float* residuals = row.residuals + p * entries;
     bool tame = true;
     float nan = 0.0f;
     // Group by group: beside a group of large x and small weights, one of small x and large weights
@@ -133,6 +135,7 @@ void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow
       int32_t* part = numbers + e * layout.entry;
       const RoundedEntry rounded = round_entry(x + e * layout.entry, layout, part);
       scales[e] = rounded.scale;
+      residuals[e] = rounded.residual;
       int32_t sum = 0;
       for (size_t i = 0; i < layout.entry; ++i) sum += part[i];
       sums[e] = static_cast<float>(sum) * rounded.scale;
@@ -147,6 +150,7 @@ void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow
     if (!std::isnan(nan)) row.wild[row.wild_count++] = static_cast<uint32_t>(p);
     std::memset(planes, 0, piece_bytes);
     std::fill_n(scales, entries, 0.0f);
+    std::fill_n(residuals, entries, 0.0f);
     std::fill_n(sums, entries, nan);
   }
   const size_t pieces = columns / layout.piece;
@@ -155,6 +159,13 @@ void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow
     row.wild_count = pieces;
     std::fill_n(row.scales, pieces * entries, 0.0f);
     std::fill_n(row.sums, pieces * entries, 0.0f);
+    std::fill_n(row.residuals, pieces * entries, 0.0f);
+  }
+  row.residual_unit = *std::max_element(row.residuals, row.residuals + pieces * entries);
+  if (row.residual_unit == 0.0f) return;
+  for (size_t e = 0; e < pieces * entries; ++e) {
+    const float residual = row.residuals[e] / row.residual_unit;
+    row.residuals[e] = residual * residual;
   }
 }
 
