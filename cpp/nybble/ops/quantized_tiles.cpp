@@ -15,6 +15,7 @@ namespace {
 // x stay in L2; a panel of w of 16 columns (16 KiB) and one of x stay in L1.
 constexpr size_t kTaskColumns = 64;
 constexpr size_t kTaskRows = 768;
+constexpr size_t kRowsInL2 = 96;
 constexpr size_t kPanelBytes = size_t{16} << 10;  // of 16 columns
 // With low parts everywhere floats are faster.
 constexpr double kMostLowGroups = 0.3;
@@ -29,26 +30,6 @@ struct Block {
   size_t batch;
   size_t row, rows;
   size_t column, columns;
-};
-
-/// Panels of w for the columns of a block, tile after tile, in a task's scratch memory.
-struct PanelMemory {
-  std::byte* codes;
-  float* scales;
-  float* rests;
-
-  TilePanel tile(const PackedMatrix& w, const Block& block, size_t j, size_t tile_columns, size_t k,
-                 size_t depth, size_t code_bytes) const {
-    return {.w = &w,
-            .first_row = block.column + j,
-            .rows = std::min(tile_columns, block.columns - j),
-            .tile_columns = tile_columns,
-            .first_column = k,
-            .columns = depth,
-            .codes = codes + j * depth * code_bytes,
-            .scales = scales + j * (depth / w.group_size),
-            .rests = rests + j * (depth / w.group_size)};
-  }
 };
 
 /// All x as panels, row tile after row tile.
@@ -145,31 +126,23 @@ class NumbersArithmetic {
   size_t tile_columns() const { return kernels_.columns; }
   size_t code_bytes() const { return code_bytes_; }
 
-  void unpack(const PackedMatrix& w, const Block& block, size_t k, size_t depth,
-              const PanelMemory& memory) const {
-    const auto unpack = bytes_ ? codec_.unpack_bytes : codec_.unpack_numbers;
-    for (size_t j = 0; j < block.columns; j += tile_columns()) {
-      unpack(memory.tile(w, block, j, tile_columns(), k, depth, code_bytes_));
-    }
+  void unpack(const TilePanel& panel) const {
+    (bytes_ ? codec_.unpack_bytes : codec_.unpack_numbers)(panel);
   }
 
-  /// Adds the products of a tile of rows to c.
-  void multiply(const PackedMatrix& w, const Block& block, size_t i, size_t k, size_t depth,
-                const PanelMemory& memory, float* c) const {
+  /// Adds the products of a panel and of the tile of rows from row i of the block on to c.
+  void multiply(const TilePanel& panel, const Block& block, size_t i, float* c) const {
     NumbersTile tile{};
-    x_.place(block.batch, block.row + i, k, tile);
-    tile.groups = depth / w.group_size;
-    tile.group_pairs = w.group_size / 2;
+    x_.place(block.batch, block.row + i, panel.first_column, tile);
+    tile.w = static_cast<const int16_t*>(panel.codes);
+    tile.w_scales = panel.scales;
+    tile.w_rests = panel.rests;
+    tile.groups = panel.columns / panel.w->group_size;
+    tile.group_pairs = panel.w->group_size / 2;
     tile.run_quads = codec_.run_quads;
+    tile.c = c;
     tile.c_stride = kTaskColumns;
-    for (size_t j = 0; j < block.columns; j += tile_columns()) {
-      const TilePanel panel = memory.tile(w, block, j, tile_columns(), k, depth, code_bytes_);
-      tile.w = static_cast<const int16_t*>(panel.codes);
-      tile.w_scales = panel.scales;
-      tile.w_rests = panel.rests;
-      tile.c = c + j;
-      (bytes_ ? kernels_.multiply_bytes : kernels_.multiply)(tile);
-    }
+    (bytes_ ? kernels_.multiply_bytes : kernels_.multiply)(tile);
   }
 
  private:
@@ -196,48 +169,39 @@ class FloatsArithmetic {
   size_t tile_columns() const { return work_.kernels.dense->tile_columns; }
   size_t code_bytes() const { return sizeof(float); }
 
-  void unpack(const PackedMatrix& w, const Block& block, size_t k, size_t depth,
-              const PanelMemory& memory) const {
-    for (size_t j = 0; j < block.columns; j += tile_columns()) {
-      const TilePanel panel = memory.tile(w, block, j, tile_columns(), k, depth, code_bytes());
-      if (codec_ != nullptr) {
-        codec_->unpack_floats(panel);
-      } else {
-        decode(panel);
-      }
+  void unpack(const TilePanel& panel) const {
+    if (codec_ != nullptr) {
+      codec_->unpack_floats(panel);
+    } else {
+      decode(panel);
     }
   }
 
-  void multiply(const PackedMatrix& w, const Block& block, size_t i, size_t k, size_t depth,
-                const PanelMemory& memory, float* c) const {
+  void multiply(const TilePanel& panel, const Block& block, size_t i, float* c) const {
     const DenseKernels<float>& dense = *work_.kernels.dense;
     const size_t tile = (block.batch * tiles() + (block.row + i) / tile_rows()) * tile_rows();
-    const float* x =
-        static_cast<const float*>(panels_->data()) + tile * work_.inner + k * tile_rows();
+    const float* x = static_cast<const float*>(panels_->data()) + tile * work_.inner +
+                     panel.first_column * tile_rows();
     DenseTile<float> product{.a = x,
                              .b = nullptr,
                              .depth = 0,
-                             .c = nullptr,
+                             .c = c,
                              .c_stride = static_cast<ptrdiff_t>(kTaskColumns),
-                             .rows = tile_rows(),
+                             .rows = std::min(tile_rows(), block.rows - i),
                              .columns = tile_columns()};
-    for (size_t j = 0; j < block.columns; j += tile_columns()) {
-      const TilePanel panel = memory.tile(w, block, j, tile_columns(), k, depth, code_bytes());
-      product.c = c + j;
-      product.rows = std::min(tile_rows(), block.rows - i);
-      for (size_t step = 0; step < depth; step += kFloatRun) {
-        product.a = x + step * tile_rows();
-        product.b = static_cast<const float*>(panel.codes) + step * tile_columns();
-        product.depth = std::min(kFloatRun, depth - step);
-        dense.tile_add(product);
-      }
-      if (codec_ == nullptr) continue;
-      product.a = static_cast<const float*>(sums_->data()) + tile * groups_ +
-                  k / w.group_size * tile_rows();
-      product.b = panel.rests;
-      product.depth = depth / w.group_size;
+    for (size_t step = 0; step < panel.columns; step += kFloatRun) {
+      product.a = x + step * tile_rows();
+      product.b = static_cast<const float*>(panel.codes) + step * tile_columns();
+      product.depth = std::min(kFloatRun, panel.columns - step);
       dense.tile_add(product);
     }
+    if (codec_ == nullptr) return;
+    const size_t group = panel.w->group_size;
+    product.a = static_cast<const float*>(sums_->data()) + tile * groups_ +
+                panel.first_column / group * tile_rows();
+    product.b = panel.rests;
+    product.depth = panel.columns / group;
+    dense.tile_add(product);
   }
 
  private:
@@ -315,26 +279,41 @@ void multiply_block(const QuantizedWork& work, const Arithmetic& arithmetic, con
   const PackedMatrix w = work.w.at(static_cast<int64_t>(block.batch));
   const size_t tile_rows = arithmetic.tile_rows();
   const size_t code_bytes = arithmetic.code_bytes();
+  const size_t tile_columns = arithmetic.tile_columns();
   const size_t most = std::min(kPanelBytes / (16 * code_bytes), kMaxPanelGroups * w.group_size);
   const size_t sums_bytes =
       align(divide_up(block.rows, tile_rows) * tile_rows * kTaskColumns * sizeof(float));
-  const size_t codes_bytes = most * kTaskColumns * code_bytes;
-  constexpr size_t kScalesBytes = kMaxPanelGroups * kTaskColumns * sizeof(float);
+  const size_t codes_bytes = align(most * tile_columns * code_bytes);
+  const size_t scales_bytes = align(kMaxPanelGroups * tile_columns * sizeof(float));
+  const size_t panel_bytes = codes_bytes + 2 * scales_bytes;
+  const size_t panels = divide_up(block.columns, tile_columns);
   // Recycled by the buffer cache: a task is long enough not to notice.
-  const std::shared_ptr<Buffer> scratch =
-      Buffer::allocate(sums_bytes + codes_bytes + 2 * kScalesBytes);
+  const std::shared_ptr<Buffer> scratch = Buffer::allocate(sums_bytes + panels * panel_bytes);
   auto* bytes = static_cast<std::byte*>(scratch->data());
   auto* sums = reinterpret_cast<float*>(bytes);
-  const PanelMemory memory{
-      .codes = bytes + sums_bytes,
-      .scales = reinterpret_cast<float*>(bytes + sums_bytes + codes_bytes),
-      .rests = reinterpret_cast<float*>(bytes + sums_bytes + codes_bytes + kScalesBytes)};
   std::fill_n(sums, sums_bytes / sizeof(float), 0.0f);
+  const auto panel_at = [&](size_t j, size_t k) {
+    std::byte* memory = bytes + sums_bytes + j / tile_columns * panel_bytes;
+    return TilePanel{.w = &w,
+                     .first_row = block.column + j,
+                     .rows = std::min(tile_columns, block.columns - j),
+                     .tile_columns = tile_columns,
+                     .first_column = k,
+                     .columns = std::min(most, work.inner - k),
+                     .codes = memory,
+                     .scales = reinterpret_cast<float*>(memory + codes_bytes),
+                     .rests = reinterpret_cast<float*>(memory + codes_bytes + scales_bytes)};
+  };
   for (size_t k = 0; k < work.inner; k += most) {
-    const size_t depth = std::min(most, work.inner - k);
-    arithmetic.unpack(w, block, k, depth, memory);
-    for (size_t i = 0; i < block.rows; i += tile_rows) {
-      arithmetic.multiply(w, block, i, k, depth, memory, sums + i * kTaskColumns);
+    for (size_t j = 0; j < block.columns; j += tile_columns) arithmetic.unpack(panel_at(j, k));
+    for (size_t first = 0; first < block.rows; first += kRowsInL2) {
+      const size_t last = std::min(first + kRowsInL2, block.rows);
+      for (size_t j = 0; j < block.columns; j += tile_columns) {
+        const TilePanel panel = panel_at(j, k);
+        for (size_t i = first; i < last; i += tile_rows) {
+          arithmetic.multiply(panel, block, i, sums + i * kTaskColumns + j);
+        }
+      }
     }
   }
   store_floats(work, sums, block.batch, block.row, block.rows, block.column, block.columns);

@@ -53,10 +53,8 @@ HWY_INLINE void add_number_products(const int16_t* HWY_RESTRICT x, const int16_t
       int32_t pair;
       std::memcpy(&pair, x + 2 * i, sizeof(pair));
       const auto values = hn::BitCast(d16, hn::Set(d, pair));
-      sums[i][0] = hn::Add(sums[i][0], add_pair_products(d, values, w0));
-      pin(sums[i][0]);
-      sums[i][1] = hn::Add(sums[i][1], add_pair_products(d, values, w1));
-      pin(sums[i][1]);
+      add_pinned(d, sums[i][0], add_pair_products(d, values, w0));
+      add_pinned(d, sums[i][1], add_pair_products(d, values, w1));
     }
     x += 2 * kNumbersRows;
     w += 2 * kNumbersColumns;
@@ -108,10 +106,8 @@ HWY_INLINE void add_byte_quads(const int8_t* HWY_RESTRICT x, const uint8_t* HWY_
       int32_t quad;
       std::memcpy(&quad, x + 4 * i, sizeof(quad));
       const auto values = hn::BitCast(di8, hn::Set(d, quad));
-      sums[i][0] = hn::Add(sums[i][0], add_byte_products(d16, w0, values));
-      pin(sums[i][0]);
-      sums[i][1] = hn::Add(sums[i][1], add_byte_products(d16, w1, values));
-      pin(sums[i][1]);
+      add_pinned(d16, sums[i][0], add_byte_products(d16, w0, values));
+      add_pinned(d16, sums[i][1], add_byte_products(d16, w1, values));
     }
     x += 4 * kNumbersRows;
     w += 4 * kNumbersColumns;

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "nybble/kernels/qmm/codec_kernels.h"
 #include "nybble/kernels/qmm/codes-inl.h"
@@ -194,6 +195,8 @@ struct EightRows {
           w.codes + static_cast<ptrdiff_t>(rows.row[n]) * w.codes_stride);
       rows.codes[n] = codes + panel.first_column * Codec::kBits / 8;
       rows.ends[n] = codes + w.columns * Codec::kBits / 8;
+      const size_t bytes = panel.columns * Codec::kBits / 8;
+      for (size_t line = 0; line < bytes; line += 64) hwy::Prefetch(rows.codes[n] + bytes + line);
     }
     return rows;
   }
