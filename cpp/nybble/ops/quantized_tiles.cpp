@@ -11,8 +11,8 @@
 namespace nybble {
 namespace {
 
-// A task: so many columns of y, of so many rows. Its sums, the panels of w for them and a panel of
-// x stay in L2; a panel of w of 16 columns (16 KiB) and one of x stay in L1.
+// A task: so many columns of y, of so many rows. Its sums, the panels of w for them and kRowsInL2
+// rows of x stay in L2; a panel of w of 16 columns (16 KiB) and a tile's rows of x stay in L1.
 constexpr size_t kTaskColumns = 64;
 constexpr size_t kTaskRows = 768;
 constexpr size_t kRowsInL2 = 96;
@@ -280,6 +280,7 @@ void multiply_block(const QuantizedWork& work, const Arithmetic& arithmetic, con
   const size_t tile_rows = arithmetic.tile_rows();
   const size_t code_bytes = arithmetic.code_bytes();
   const size_t tile_columns = arithmetic.tile_columns();
+  const size_t rows_in_l2 = kRowsInL2 / tile_rows * tile_rows;
   const size_t most = std::min(kPanelBytes / (16 * code_bytes), kMaxPanelGroups * w.group_size);
   const size_t sums_bytes =
       align(divide_up(block.rows, tile_rows) * tile_rows * kTaskColumns * sizeof(float));
@@ -306,8 +307,8 @@ void multiply_block(const QuantizedWork& work, const Arithmetic& arithmetic, con
   };
   for (size_t k = 0; k < work.inner; k += most) {
     for (size_t j = 0; j < block.columns; j += tile_columns) arithmetic.unpack(panel_at(j, k));
-    for (size_t first = 0; first < block.rows; first += kRowsInL2) {
-      const size_t last = std::min(first + kRowsInL2, block.rows);
+    for (size_t first = 0; first < block.rows; first += rows_in_l2) {
+      const size_t last = std::min(first + rows_in_l2, block.rows);
       for (size_t j = 0; j < block.columns; j += tile_columns) {
         const TilePanel panel = panel_at(j, k);
         for (size_t i = first; i < last; i += tile_rows) {
