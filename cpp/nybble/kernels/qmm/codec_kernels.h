@@ -39,8 +39,9 @@ inline constexpr size_t kCodeBlock = 32;
 //
 // That is judged before any w is seen: no x alone tells that all that is large in it meets weights
 // of about 0. So products of more than one plane come with what is needed to judge each of them:
-//   size     = sum over lanes and short runs of |sum x * scale * (code - zero)|, and over entries of
-//              |sum x * rest|: of both at most 3 times sum |x * w|, commonly less than half of it
+//   size     = sum over lanes and short runs of |sum x * scale * (code - zero)|
+//              + sum over entries of |sum x * rest|
+//              at most 3 times sum |x * w|, commonly less than half of it
 //   variance = sum over entries of sum residual^2 * max |w|^2
 // the latter being that of sum residual * w at most, residuals having random signs.
 

@@ -195,6 +195,8 @@ struct EightRows {
           w.codes + static_cast<ptrdiff_t>(rows.row[n]) * w.codes_stride);
       rows.codes[n] = codes + panel.first_column * Codec::kBits / 8;
       rows.ends[n] = codes + w.columns * Codec::kBits / 8;
+      // The next panel's: no hardware follows eight rows of so few lines each. Unpacking to floats
+      // took 1.3 times as long without.
       const size_t bytes = panel.columns * Codec::kBits / 8;
       for (size_t line = 0; line < bytes; line += 64) hwy::Prefetch(rows.codes[n] + bytes + line);
     }

@@ -298,8 +298,8 @@ struct Joined {
   FloatsVector variance;  // squares . x_residuals
 };
 
-/// Also scaled = scales * x_scales. Few of them one by one: vectors would have to wait for numbers
-/// that were just stored alone.
+/// Also scaled = scales * x_scales. `squares` are those of find_squares. Few of them one by one:
+/// vectors would have to wait for numbers that were just stored alone.
 HWY_INLINE Joined join_scales(const float* scales, const float* rests, const float* squares,
                               const PlanesRow& x, size_t first, size_t count, float* scaled) {
   const FloatsTag d;

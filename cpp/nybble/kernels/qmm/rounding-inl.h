@@ -109,7 +109,7 @@ float power_of_two(int exponent) {
 /// What rounding left of some x, in units of their scale.
 struct Residuals {
   float sum;      // of their absolute values
-  float squares;  // the sum of these
+  float squares;  // the sum of their squares
 };
 
 /// numbers = round(x / scale).
