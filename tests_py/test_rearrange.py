@@ -121,12 +121,25 @@ def test_meshgrid_refuses_other_orders():
         mx.meshgrid(mx.arange(2), indexing="yx")
 
 
+def has_empty_diagonal(a, offset, axis1, axis2):
+    try:
+        return np.diagonal(a, offset, axis1, axis2).size == 0
+    except ValueError:
+        return False
+
+
 @given(strided(min_side=1), st.integers(-7, 7), st.integers(-5, 4), st.integers(-5, 4))
 def test_diagonal_and_trace_as_mlx(case, offset, axis1, axis2):
     source, ours = case
     assert_parity(lambda lib, a: lib.diagonal(a, offset, axis1, axis2), source, ours)
     assert_parity(lambda lib, a: a.diagonal(offset, axis1, axis2), source, ours)
-    assert_parity(lambda lib, a: lib.trace(a, offset, axis1, axis2), source, ours)
+    if has_empty_diagonal(source, offset, axis1, axis2):
+        # MLX may add them up for ever: its loop takes sizes from memory that nobody wrote.
+        trace = mx.trace(ours, offset, axis1, axis2)
+        assert trace.dtype == mx.trace(ours, 0, axis1, axis2).dtype
+        np.testing.assert_array_equal(np.array(trace), np.trace(source, offset, axis1, axis2))
+    else:
+        assert_parity(lambda lib, a: lib.trace(a, offset, axis1, axis2), source, ours)
 
 
 @given(strided(max_dims=3), st.integers(-4, 4))
