@@ -15,7 +15,6 @@
 #define NYBBLE_KERNELS_QMM_PLANES_INL_H
 #endif
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -23,6 +22,7 @@
 #include "hwy/highway.h"
 #include "nybble/kernels/qmm/codes-inl.h"
 #include "nybble/kernels/qmm/float_sums-inl.h"
+#include "nybble/kernels/qmm/judgement-inl.h"
 #include "nybble/kernels/qmm/scales-inl.h"
 #include "nybble/kernels/simd/dot8-inl.h"
 
@@ -110,10 +110,6 @@ HWY_INLINE FloatsVector multiply_piece(const CodesVector* codes, const int8_t* p
   return hn::MulAdd(hn::ConvertTo(df, subtract_zero(high, minus_zero, sums)), hn::Set(df, 256.0f),
                     hn::ConvertTo(df, subtract_zero(low, minus_zero, sums + kLaneSumsBytes)));
 }
-
-/// Codecs whose weight 0 is the same byte in all groups; they have no biases.
-template <class Codec>
-inline constexpr bool kSameZeros = Codec::kZero != 0.0f;
 
 /// The scales of a piece: one for all lanes, or the two or four of its groups in their lanes.
 template <class Codec, size_t kBlocks, size_t kEntries>
@@ -289,88 +285,6 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
       if constexpr (kCentered<kPlanes>) sizes[i] = hn::Add(sizes[i], hn::Abs(sum[i]));
     }
   }
-}
-
-/// What comes of the scales of x and of w alone.
-struct Joined {
-  FloatsVector rests;     // rests . x_sums
-  FloatsVector size;      // |rests| . |x_sums|
-  FloatsVector variance;  // squares . x_residuals
-};
-
-/// Also scaled = scales * x_scales. `squares` are those of find_squares. Few of them one by one:
-/// vectors would have to wait for numbers that were just stored alone.
-HWY_INLINE Joined join_scales(const float* scales, const float* rests, const float* squares,
-                              const PlanesRow& x, size_t first, size_t count, float* scaled) {
-  const FloatsTag d;
-  const float* x_scales = x.scales + first;
-  const float* x_sums = x.sums + first;
-  const float* x_residuals = x.residuals + first;
-  if (count < kFloatsLanes) {
-    float sum = 0.0f;
-    float size = 0.0f;
-    float variance = 0.0f;
-    for (size_t i = 0; i < count; ++i) {
-      scaled[i] = scales[i] * x_scales[i];
-      const float product = rests[i] * x_sums[i];
-      sum += product;
-      size += std::abs(product);
-      variance += squares[i] * x_residuals[i];
-    }
-    const auto one = hn::FirstN(d, 1);
-    return {hn::IfThenElseZero(one, hn::Set(d, sum)), hn::IfThenElseZero(one, hn::Set(d, size)),
-            hn::IfThenElseZero(one, hn::Set(d, variance))};
-  }
-  Joined joined{hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  for (size_t i = 0; i < count; i += kFloatsLanes) {
-    hn::Store(hn::Mul(hn::Load(d, scales + i), hn::LoadU(d, x_scales + i)), d, scaled + i);
-    const auto product = hn::Mul(hn::Load(d, rests + i), hn::LoadU(d, x_sums + i));
-    joined.rests = hn::Add(joined.rests, product);
-    joined.size = hn::Add(joined.size, hn::Abs(product));
-    joined.variance =
-        hn::MulAdd(hn::Load(d, squares + i), hn::LoadU(d, x_residuals + i), joined.variance);
-  }
-  return joined;
-}
-
-/// The squares of the largest |w| that the codes of each group can stand for. To whole vectors.
-template <class Codec>
-HWY_INLINE void find_squares(const float* scales, const float* biases, size_t count,
-                             float* squares) {
-  const FloatsTag d;
-  for (size_t i = 0; i < count; i += kFloatsLanes) {
-    const auto scale = hn::Load(d, scales + i);
-    if constexpr (kSameZeros<Codec>) {
-      constexpr float kSpan = HWY_MAX(Codec::kZero, Codec::kLargest - Codec::kZero);
-      const auto largest = hn::Mul(scale, hn::Set(d, kSpan));
-      hn::Store(hn::Mul(largest, largest), d, squares + i);
-    } else {
-      const auto bias = hn::Load(d, biases + i);
-      const auto end = hn::MulAdd(scale, hn::Set(d, static_cast<float>(Codec::kLargest)), bias);
-      hn::Store(hn::Max(hn::Mul(bias, bias), hn::Mul(end, end)), d, squares + i);
-    }
-  }
-}
-
-HWY_INLINE void add_judgement(FloatsVector size, FloatsVector variance, Judgement& to) {
-  const hn::CappedTag<float, 4> d4;
-  const hn::CappedTag<double, 2> d2;
-  const hn::Half<decltype(d4)> half;
-  const auto fold = [&](auto v) HWY_ATTR {
-    if constexpr (kFloatsLanes == 4) {
-      return v;
-    } else {
-      return hn::Add(hn::LowerHalf(d4, v), hn::UpperHalf(d4, v));
-    }
-  };
-  // Both at once: s0 + s2, v0 + v2, s1 + s3, v1 + v3.
-  const auto sizes = fold(size);
-  const auto variances = fold(variance);
-  const auto sums =
-      hn::Add(hn::InterleaveLower(d4, sizes, variances), hn::InterleaveUpper(d4, sizes, variances));
-  const auto sum = hn::Add(hn::LowerHalf(half, sums), hn::UpperHalf(half, sums));
-  double* at = &to.size;
-  hn::StoreU(hn::Add(hn::LoadU(d2, at), hn::PromoteTo(d2, sum)), d2, at);
 }
 
 /// The rows of w of a task, one after the other, by its rows of x, up to 4 at a time.

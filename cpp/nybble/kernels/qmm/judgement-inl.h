@@ -1,0 +1,111 @@
+// What needs only the scales of x and of w: the rests of a product of planes, and what says how far
+// it may be off (codec_kernels.h, Judgement).
+
+#if defined(NYBBLE_KERNELS_QMM_JUDGEMENT_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef NYBBLE_KERNELS_QMM_JUDGEMENT_INL_H
+#undef NYBBLE_KERNELS_QMM_JUDGEMENT_INL_H
+#else
+#define NYBBLE_KERNELS_QMM_JUDGEMENT_INL_H
+#endif
+
+#include <cmath>
+#include <cstddef>
+
+#include "hwy/highway.h"
+#include "nybble/kernels/qmm/codec_kernels.h"
+#include "nybble/kernels/qmm/float_sums-inl.h"
+#include "nybble/kernels/simd/sums-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+
+/// Codecs whose weight 0 is the same byte in all groups; they have no biases.
+template <class Codec>
+inline constexpr bool kSameZeros = Codec::kZero != 0.0f;
+
+/// What comes of the scales of x and of w alone.
+struct Joined {
+  FloatsVector rests;     // rests . x_sums
+  FloatsVector size;      // |rests| . |x_sums|
+  FloatsVector variance;  // squares . x_residuals
+};
+
+/// Also scaled = scales * x_scales. `squares` are those of find_squares. Few of them one by one:
+/// vectors would have to wait for numbers that were just stored alone.
+HWY_INLINE Joined join_scales(const float* scales, const float* rests, const float* squares,
+                              const PlanesRow& x, size_t first, size_t count, float* scaled) {
+  const FloatsTag d;
+  const float* x_scales = x.scales + first;
+  const float* x_sums = x.sums + first;
+  const float* x_residuals = x.residuals + first;
+  if (count < kFloatsLanes) {
+    float sum = 0.0f;
+    float size = 0.0f;
+    float variance = 0.0f;
+    for (size_t i = 0; i < count; ++i) {
+      scaled[i] = scales[i] * x_scales[i];
+      const float product = rests[i] * x_sums[i];
+      sum += product;
+      size += std::abs(product);
+      variance += squares[i] * x_residuals[i];
+    }
+    const auto one = hn::FirstN(d, 1);
+    return {hn::IfThenElseZero(one, hn::Set(d, sum)), hn::IfThenElseZero(one, hn::Set(d, size)),
+            hn::IfThenElseZero(one, hn::Set(d, variance))};
+  }
+  Joined joined{hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+  for (size_t i = 0; i < count; i += kFloatsLanes) {
+    hn::Store(hn::Mul(hn::Load(d, scales + i), hn::LoadU(d, x_scales + i)), d, scaled + i);
+    const auto product = hn::Mul(hn::Load(d, rests + i), hn::LoadU(d, x_sums + i));
+    joined.rests = hn::Add(joined.rests, product);
+    joined.size = hn::Add(joined.size, hn::Abs(product));
+    joined.variance =
+        hn::MulAdd(hn::Load(d, squares + i), hn::LoadU(d, x_residuals + i), joined.variance);
+  }
+  return joined;
+}
+
+/// The squares of the largest |w| that the codes of each group can stand for. To whole vectors.
+template <class Codec>
+HWY_INLINE void find_squares(const float* scales, const float* biases, size_t count,
+                             float* squares) {
+  const FloatsTag d;
+  for (size_t i = 0; i < count; i += kFloatsLanes) {
+    const auto scale = hn::Load(d, scales + i);
+    if constexpr (kSameZeros<Codec>) {
+      constexpr float kSpan = HWY_MAX(Codec::kZero, Codec::kLargest - Codec::kZero);
+      const auto largest = hn::Mul(scale, hn::Set(d, kSpan));
+      hn::Store(hn::Mul(largest, largest), d, squares + i);
+    } else {
+      const auto bias = hn::Load(d, biases + i);
+      const auto end = hn::MulAdd(scale, hn::Set(d, static_cast<float>(Codec::kLargest)), bias);
+      hn::Store(hn::Max(hn::Mul(bias, bias), hn::Mul(end, end)), d, squares + i);
+    }
+  }
+}
+
+/// The lanes of both are added up at once.
+HWY_INLINE void add_judgement(FloatsVector size, FloatsVector variance, Judgement& to) {
+  const hn::CappedTag<float, 4> d4;
+  const hn::CappedTag<double, 2> d2;
+  const hn::Half<decltype(d4)> half;
+  const auto sizes = sum_of_blocks(FloatsTag(), size);
+  const auto variances = sum_of_blocks(FloatsTag(), variance);
+  // s0 + s2, v0 + v2, s1 + s3, v1 + v3
+  const auto sums =
+      hn::Add(hn::InterleaveLower(d4, sizes, variances), hn::InterleaveUpper(d4, sizes, variances));
+  const auto sum = hn::Add(hn::LowerHalf(half, sums), hn::UpperHalf(half, sums));
+  double* at = &to.size;
+  hn::StoreU(hn::Add(hn::LoadU(d2, at), hn::PromoteTo(d2, sum)), d2, at);
+}
+
+#endif  // not scalar
+
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // NYBBLE_KERNELS_QMM_JUDGEMENT_INL_H
