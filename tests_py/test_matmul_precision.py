@@ -250,27 +250,9 @@ def assert_inputs_keep_contract(format_, inputs, seed=1):
         assert_keeps_contract(Matrix.of(columns, format_), x, dtype, transpose=False)
 
 
-# Above the bound as of now: in which formats with AVX2; other instruction sets add in other orders.
-ABOVE = {
-    constant: (
-        "float32, tiles: 128 roundings one way; on scalar in all formats",
-        lambda format_: format_[0] != "affine",
-    ),
-    heavy_tails: (
-        "float32, tiles: 125 roundings as large as 1.75 times the sum",
-        lambda format_: format_ == ("affine", 2, 64),
-    ),
-}
-
-
 @each_format
 @pytest.mark.parametrize("inputs", INPUTS, ids=lambda inputs: inputs.__name__)
-def test_inputs_that_make_sums_go_wrong(format_, inputs, request):
-    if inputs in ABOVE:
-        reason, is_above = ABOVE[inputs]
-        avx2 = mx.device_info()["simd"] == "avx2"
-        if is_above(format_) or not avx2:
-            request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
+def test_inputs_that_make_sums_go_wrong(format_, inputs):
     assert_inputs_keep_contract(format_, inputs)
 
 

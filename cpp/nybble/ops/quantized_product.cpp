@@ -8,36 +8,22 @@
 
 namespace nybble {
 
-std::shared_ptr<Buffer> pack_x(const QuantizedWork& work, size_t panel_rows) {
-  const size_t panels = divide_up(work.rows, panel_rows);
-  const size_t panel_floats = panel_rows * work.inner;
-  std::shared_ptr<Buffer> buffer =
-      Buffer::allocate(work.batches * panels * panel_floats * sizeof(float));
-  auto* to = static_cast<float*>(buffer->data());
+void pack_x(const QuantizedWork& work, const PanelOfX& panel, float* to) {
   const Strides& strides = work.x.strides();
   visit_dtype(work.x.dtype(), [&](auto tag) {
     using W = typename decltype(tag)::type;
     if constexpr (std::is_same_v<W, float> || kIsHalf<W>) {
-      const DenseKernels<W>& kernels = dense_kernels<W>();
-      const W* from = work.x.data<W>();
-      const double cost_ns = kPackNanoseconds * static_cast<double>(panel_floats);
-      parallel_ranges(
-          static_cast<int64_t>(work.batches * panels), cost_ns, [&](int64_t first, int64_t last) {
-            for (auto task = static_cast<size_t>(first); task < static_cast<size_t>(last); ++task) {
-              const size_t row = task % panels * panel_rows;
-              const W* data = from + static_cast<ptrdiff_t>(task / panels) * strides[0] +
-                              static_cast<ptrdiff_t>(row) * strides[1];
-              kernels.pack({.data = data,
-                            .line_stride = strides[1],
-                            .depth_stride = strides[2],
-                            .lines = std::min(panel_rows, work.rows - row),
-                            .depth = work.inner},
-                           panel_rows, to + task * panel_floats);
-            }
-          });
+      dense_kernels<W>().pack(
+          {.data = work.x.data<W>() + static_cast<ptrdiff_t>(panel.batch) * strides[0] +
+                   static_cast<ptrdiff_t>(panel.row) * strides[1] +
+                   static_cast<ptrdiff_t>(panel.column) * strides[2],
+           .line_stride = strides[1],
+           .depth_stride = strides[2],
+           .lines = std::min(panel.rows, work.rows - panel.row),
+           .depth = panel.columns},
+          panel.tile_rows, to);
     }
   });
-  return buffer;
 }
 
 FloatRows float_rows(const QuantizedWork& work) {
@@ -45,8 +31,22 @@ FloatRows float_rows(const QuantizedWork& work) {
   if (work.x.dtype() == Dtype::kFloat32 && (strides[2] == 1 || work.inner <= 1)) {
     return {work.x.data<float>(), strides[0], strides[1], nullptr};
   }
-  std::shared_ptr<Buffer> buffer = pack_x(work, 1);
-  const auto* data = static_cast<const float*>(buffer->data());
+  const size_t rows = work.batches * work.rows;
+  std::shared_ptr<Buffer> buffer = Buffer::allocate(rows * work.inner * sizeof(float));
+  auto* data = static_cast<float*>(buffer->data());
+  const double cost_ns = kPackNanoseconds * static_cast<double>(work.inner);
+  parallel_ranges(static_cast<int64_t>(rows), cost_ns, [&](int64_t first, int64_t last) {
+    for (auto row = static_cast<size_t>(first); row < static_cast<size_t>(last); ++row) {
+      pack_x(work,
+             {.batch = row / work.rows,
+              .row = row % work.rows,
+              .rows = 1,
+              .tile_rows = 1,
+              .column = 0,
+              .columns = work.inner},
+             data + row * work.inner);
+    }
+  });
   const auto inner = static_cast<ptrdiff_t>(work.inner);
   return {data, static_cast<ptrdiff_t>(work.rows) * inner, inner, std::move(buffer)};
 }
@@ -58,11 +58,30 @@ const CodecKernels* block_kernels(const QuantizedWork& work) {
 
 namespace {
 
+/// Blocks of y = x . w. Panels of x lie as the blocks read them: kExactDepth columns of all rows,
+/// then the next.
 void multiply_blocks_by_columns(const QuantizedWork& work) {
-  const std::shared_ptr<Buffer> panels = pack_x(work, work.kernels.dense->tile_rows);
-  const auto* x = static_cast<const float*>(panels->data());
   const size_t tile_rows = work.kernels.dense->tile_rows;
-  const size_t batch_floats = panel_elements(work.rows, work.inner, tile_rows);
+  const size_t padded_rows = divide_up(work.rows, tile_rows) * tile_rows;
+  const size_t batch_floats = padded_rows * work.inner;
+  const std::shared_ptr<Buffer> panels =
+      Buffer::allocate(work.batches * batch_floats * sizeof(float));
+  auto* x = static_cast<float*>(panels->data());
+  const size_t runs = divide_up(work.inner, kExactDepth);
+  const double pack_ns = kPackNanoseconds * static_cast<double>(work.batches * batch_floats);
+  parallel_for(work.batches * runs, pack_ns, [&](size_t task, size_t) {
+    const size_t batch = task / runs;
+    const size_t k = task % runs * kExactDepth;
+    pack_x(work,
+           {.batch = batch,
+            .row = 0,
+            .rows = work.rows,
+            .tile_rows = tile_rows,
+            .column = k,
+            .columns = std::min(kExactDepth, work.inner - k)},
+           x + batch * batch_floats + k * padded_rows);
+  });
+
   const size_t row_blocks = divide_up(work.rows, kQmmBlockRows);
   const size_t column_blocks = divide_up(work.columns, kQmmBlockColumns);
   const size_t batch_blocks = row_blocks * column_blocks;
@@ -75,11 +94,13 @@ void multiply_blocks_by_columns(const QuantizedWork& work) {
     const std::shared_ptr<Buffer> scratch = Buffer::allocate(qmm_scratch_bytes());
     multiply_block_by_columns({.kernels = work.kernels,
                                .w = &w,
-                               .x_panels = x + batch * batch_floats + row * work.inner,
+                               .x_panels = x + batch * batch_floats,
+                               .x_rows = padded_rows,
+                               .first_row = row,
                                .rows = std::min(kQmmBlockRows, work.rows - row),
                                .first_column = column,
                                .columns = std::min(kQmmBlockColumns, work.columns - column),
-                               .run = work.x.dtype() == Dtype::kFloat32 ? kExactRun : kDenseDepth,
+                               .run = work.x.dtype() == Dtype::kFloat32 ? kExactRun : kExactDepth,
                                .y = work.output(batch, row),
                                .scratch = static_cast<std::byte*>(scratch->data())});
   });

@@ -19,9 +19,6 @@ constexpr size_t kRowsInL2 = 96;
 constexpr size_t kPanelBytes = size_t{16} << 10;  // of 16 columns
 // With low parts everywhere floats are faster.
 constexpr double kMostLowGroups = 0.3;
-// Products that are added up in registers before they go to the sums in memory. Rounding errors of
-// random products of one sign add up to 2.6 * 2^-24 of their sum (rms), a sixth of the contract.
-constexpr size_t kFloatRun = 128;
 
 size_t align(size_t bytes) { return divide_up(bytes, 64) * 64; }
 
@@ -32,81 +29,120 @@ struct Block {
   size_t column, columns;
 };
 
-/// All x as panels, row tile after row tile.
+/// Where the panels of x lie: those that meet the same panel of w are neighbours, which the
+/// hardware fetches ahead. Where all columns of a row tile lay together, those that met were
+/// multiples of 32 KiB apart and drove each other out of L2.
+struct PanelOrder {
+  size_t tile_rows;
+  size_t tiles;  // of a batch
+  size_t group;
+  size_t inner;
+  size_t columns;  // of a panel, but for the last
+
+  PanelOrder(const QuantizedWork& work, size_t rows_of_tile, size_t code_bytes)
+      : tile_rows(rows_of_tile),
+        tiles(divide_up(work.rows, rows_of_tile)),
+        group(static_cast<size_t>(work.w.quantization().group_size)),
+        inner(work.inner),
+        columns(std::min({kPanelBytes / (16 * code_bytes), kMaxPanelGroups * group, inner})) {}
+
+  size_t columns_from(size_t k) const { return std::min(columns, inner - k); }
+  /// So many groups of a row lie before the panel of a tile from column k on.
+  size_t groups_before(size_t batch, size_t tile, size_t k) const {
+    return ((batch * inner + k) * tiles + tile * columns_from(k)) / group;
+  }
+
+  /// f(batch, tile, k) for all panels.
+  template <class F>
+  void for_each(size_t batches, F&& f) const {
+    const size_t panels = divide_up(inner, columns);
+    const double cost_ns = kPackNanoseconds * static_cast<double>(columns * tile_rows);
+    parallel_ranges(
+        static_cast<int64_t>(batches * panels * tiles), cost_ns, [&](int64_t from, int64_t to) {
+          for (auto at = static_cast<size_t>(from); at < static_cast<size_t>(to); ++at) {
+            f(at / (panels * tiles), at % tiles, at / tiles % panels * columns);
+          }
+        });
+  }
+};
+
+/// All x as panels of whole numbers.
 class NumberPanels {
  public:
   NumberPanels(const QuantizedWork& work, const NumbersKernels& kernels, const uint8_t* order,
                bool bytes)
-      : work_(work),
-        number_bytes_(bytes ? sizeof(int8_t) : sizeof(int16_t)),
-        tile_rows_(kernels.rows),
-        group_(static_cast<size_t>(work.w.quantization().group_size)),
-        groups_(work.inner / group_),
-        tiles_(divide_up(work.rows, tile_rows_)),
-        numbers_bytes_(align(work.inner * tile_rows_ * sizeof(int16_t))),
-        scales_bytes_(align(groups_ * tile_rows_ * sizeof(float))),
-        tile_bytes_(2 * numbers_bytes_ + 2 * scales_bytes_ + align(groups_)),
-        memory_(Buffer::allocate(work.batches * tiles_ * tile_bytes_)) {
+      : order_(work, kernels.rows, bytes ? sizeof(uint8_t) : sizeof(int16_t)),
+        group_bytes_(kernels.rows * order_.group * (bytes ? sizeof(int8_t) : sizeof(int16_t))) {
+    const size_t groups = order_.groups_before(work.batches, 0, 0);
+    const size_t numbers_bytes = align(groups * group_bytes_);
+    const size_t low_bytes = bytes ? 0 : numbers_bytes;
+    const size_t scales_bytes = align(groups * kernels.rows * sizeof(float));
+    memory_ = Buffer::allocate(numbers_bytes + low_bytes + 2 * scales_bytes + groups);
+    numbers_ = static_cast<std::byte*>(memory_->data());
+    low_ = numbers_ + numbers_bytes;
+    scales_ = reinterpret_cast<float*>(low_ + low_bytes);
+    sums_ = scales_ + scales_bytes / sizeof(float);
+    low_used_ = reinterpret_cast<uint8_t*>(sums_ + scales_bytes / sizeof(float));
+
     const FloatRows rows = float_rows(work);
     const auto pack = bytes ? kernels.pack_bytes : kernels.pack;
     std::atomic<bool> in_range{true};
     std::atomic<size_t> low_groups{0};
-    const double cost_ns = kPackNanoseconds * static_cast<double>(work.inner * tile_rows_);
-    parallel_ranges(
-        static_cast<int64_t>(work.batches * tiles_), cost_ns, [&](int64_t from, int64_t to) {
-          for (auto at = static_cast<size_t>(from); at < static_cast<size_t>(to); ++at) {
-            const size_t row = at % tiles_ * tile_rows_;
-            auto* memory = static_cast<std::byte*>(memory_->data()) + at * tile_bytes_;
-            const NumbersFound found = pack(
-                {.x = rows.at(at / tiles_, row),
-                 .x_stride = rows.row_stride,
-                 .rows = std::min(tile_rows_, work.rows - row),
-                 .tile_rows = tile_rows_,
-                 .columns = work.inner,
-                 .group = group_,
-                 .order = order,
-                 .numbers = reinterpret_cast<int16_t*>(memory),
-                 .low = reinterpret_cast<int16_t*>(memory + numbers_bytes_),
-                 .low_used =
-                     reinterpret_cast<uint8_t*>(memory + 2 * (numbers_bytes_ + scales_bytes_)),
-                 .scales = reinterpret_cast<float*>(memory + 2 * numbers_bytes_),
-                 .sums = reinterpret_cast<float*>(memory + 2 * numbers_bytes_ + scales_bytes_)});
-            if (!found.in_range) in_range = false;
-            low_groups += found.low_groups;
-          }
-        });
-    const auto all = static_cast<double>(work.batches * tiles_ * groups_);
-    usable_ = in_range && static_cast<double>(low_groups) <= kMostLowGroups * all;
+    order_.for_each(work.batches, [&](size_t batch, size_t tile, size_t k) {
+      const size_t row = tile * kernels.rows;
+      const size_t before = order_.groups_before(batch, tile, k);
+      const NumbersFound found =
+          pack({.x = rows.at(batch, row) + k,
+                .x_stride = rows.row_stride,
+                .rows = std::min(kernels.rows, work.rows - row),
+                .tile_rows = kernels.rows,
+                .columns = order_.columns_from(k),
+                .group = order_.group,
+                .order = order,
+                .numbers = reinterpret_cast<int16_t*>(numbers_ + before * group_bytes_),
+                .low = reinterpret_cast<int16_t*>(low_ + before * group_bytes_),
+                .low_used = low_used_ + before,
+                .scales = scales_ + before * kernels.rows,
+                .sums = sums_ + before * kernels.rows});
+      if (!found.in_range) in_range = false;
+      low_groups += found.low_groups;
+    });
+    usable_ =
+        in_range && static_cast<double>(low_groups) <= kMostLowGroups * static_cast<double>(groups);
   }
 
   bool usable() const { return usable_; }
+  const PanelOrder& order() const { return order_; }
 
-  /// Points a tile at the panel of the rows from `row` on, from column k on.
-  void place(size_t batch, size_t row, size_t k, NumbersTile& tile) const {
-    const auto* memory = static_cast<const std::byte*>(memory_->data()) +
-                         (batch * tiles_ + row / tile_rows_) * tile_bytes_;
-    const size_t group = k / group_;
-    const auto* numbers = reinterpret_cast<const int16_t*>(memory);
-    const auto* scales = reinterpret_cast<const float*>(memory + 2 * numbers_bytes_);
-    tile.x = numbers + k * tile_rows_ * number_bytes_ / sizeof(int16_t);
-    tile.x_low = tile.x + numbers_bytes_ / sizeof(int16_t);
-    tile.x_low_used =
-        reinterpret_cast<const uint8_t*>(memory + 2 * (numbers_bytes_ + scales_bytes_)) + group;
-    tile.x_scales = scales + group * tile_rows_;
-    tile.x_sums = tile.x_scales + scales_bytes_ / sizeof(float);
+  /// Points a tile at the panel of x from column k on.
+  void place(size_t batch, size_t tile, size_t k, NumbersTile& product) const {
+    const size_t before = order_.groups_before(batch, tile, k);
+    product.x = reinterpret_cast<const int16_t*>(numbers_ + before * group_bytes_);
+    product.x_low = reinterpret_cast<const int16_t*>(low_ + before * group_bytes_);
+    product.x_low_used = low_used_ + before;
+    product.x_scales = scales_ + before * order_.tile_rows;
+    product.x_sums = sums_ + before * order_.tile_rows;
+  }
+
+  /// From a tile of rows to the next.
+  void advance(NumbersTile& product) const {
+    const size_t numbers = product.groups * group_bytes_ / sizeof(int16_t);
+    product.x += numbers;
+    product.x_low += numbers;
+    product.x_low_used += product.groups;
+    product.x_scales += product.groups * order_.tile_rows;
+    product.x_sums += product.groups * order_.tile_rows;
   }
 
  private:
-  const QuantizedWork& work_;
-  size_t number_bytes_;
-  size_t tile_rows_;
-  size_t group_;
-  size_t groups_;
-  size_t tiles_;
-  size_t numbers_bytes_;
-  size_t scales_bytes_;
-  size_t tile_bytes_;
+  PanelOrder order_;
+  size_t group_bytes_;  // of the numbers of a group, of all rows of a tile
   std::shared_ptr<Buffer> memory_;
+  std::byte* numbers_;
+  std::byte* low_;  // of bytes there are none
+  float* scales_;
+  float* sums_;
+  uint8_t* low_used_;
   bool usable_ = false;
 };
 
@@ -118,54 +154,61 @@ class NumbersArithmetic {
       : kernels_(kernels),
         codec_(codec),
         bytes_(bytes),
-        code_bytes_(bytes ? sizeof(uint8_t) : sizeof(int16_t)),
         x_(work, kernels, codec.byte_order, bytes) {}
 
   bool usable() const { return x_.usable(); }
-  size_t tile_rows() const { return kernels_.rows; }
+  const PanelOrder& order() const { return x_.order(); }
   size_t tile_columns() const { return kernels_.columns; }
-  size_t code_bytes() const { return code_bytes_; }
+  size_t code_bytes() const { return bytes_ ? sizeof(uint8_t) : sizeof(int16_t); }
 
   void unpack(const TilePanel& panel) const {
     (bytes_ ? codec_.unpack_bytes : codec_.unpack_numbers)(panel);
   }
 
-  /// Adds the products of a panel and of the tile of rows from row i of the block on to c.
-  void multiply(const TilePanel& panel, const Block& block, size_t i, float* c) const {
+  using Sum = float;
+
+  /// Adds the products of a panel and of rows [first, last) of the block to their sums
+  /// [rows][tile_columns].
+  void multiply(const TilePanel& panel, const Block& block, size_t first, size_t last,
+                Sum* sums) const {
     NumbersTile tile{};
-    x_.place(block.batch, block.row + i, panel.first_column, tile);
     tile.w = static_cast<const int16_t*>(panel.codes);
     tile.w_scales = panel.scales;
     tile.w_rests = panel.rests;
     tile.groups = panel.columns / panel.w->group_size;
     tile.group_pairs = panel.w->group_size / 2;
     tile.run_quads = codec_.run_quads;
-    tile.c = c;
-    tile.c_stride = kTaskColumns;
-    (bytes_ ? kernels_.multiply_bytes : kernels_.multiply)(tile);
+    tile.c = sums;
+    tile.c_stride = kernels_.columns;
+    x_.place(block.batch, (block.row + first) / kernels_.rows, panel.first_column, tile);
+    const auto multiply = bytes_ ? kernels_.multiply_bytes : kernels_.multiply;
+    for (size_t i = first; i < last; i += kernels_.rows) {
+      multiply(tile);
+      x_.advance(tile);
+      tile.c += kernels_.rows * kernels_.columns;
+    }
   }
 
  private:
   const NumbersKernels& kernels_;
   const CodecKernels& codec_;
   bool bytes_;
-  size_t code_bytes_;
   NumberPanels x_;
 };
 
-/// Products of floats: w = scale * (code - zero) + rest, of which the rests are multiplied by the
-/// sums of x over their groups.
+/// Products of floats: w = scale * (code - zero) + rest. The rests of a panel are as many columns
+/// more, which meet the sums of x over their groups.
 class FloatsArithmetic {
  public:
   FloatsArithmetic(const QuantizedWork& work, const CodecKernels* codec)
       : work_(work),
         codec_(codec != nullptr && codec->unpack_floats != nullptr ? codec : nullptr),
-        panels_(pack_x(work, tile_rows())),
-        groups_(work.inner / static_cast<size_t>(work.w.quantization().group_size)) {
-    if (codec_ != nullptr) add_up_groups();
+        order_(work, work.kernels.dense->tile_rows, sizeof(float)),
+        run_(work.x.dtype() == Dtype::kFloat32 ? kExactRun : kExactDepth) {
+    pack();
   }
 
-  size_t tile_rows() const { return work_.kernels.dense->tile_rows; }
+  const PanelOrder& order() const { return order_; }
   size_t tile_columns() const { return work_.kernels.dense->tile_columns; }
   size_t code_bytes() const { return sizeof(float); }
 
@@ -177,55 +220,66 @@ class FloatsArithmetic {
     }
   }
 
-  void multiply(const TilePanel& panel, const Block& block, size_t i, float* c) const {
-    const DenseKernels<float>& dense = *work_.kernels.dense;
-    const size_t tile = (block.batch * tiles() + (block.row + i) / tile_rows()) * tile_rows();
-    const float* x = static_cast<const float*>(panels_->data()) + tile * work_.inner +
-                     panel.first_column * tile_rows();
-    DenseTile<float> product{.a = x,
-                             .b = nullptr,
-                             .depth = 0,
-                             .c = c,
-                             .c_stride = static_cast<ptrdiff_t>(kTaskColumns),
-                             .rows = std::min(tile_rows(), block.rows - i),
-                             .columns = tile_columns()};
-    for (size_t step = 0; step < panel.columns; step += kFloatRun) {
-      product.a = x + step * tile_rows();
-      product.b = static_cast<const float*>(panel.codes) + step * tile_columns();
-      product.depth = std::min(kFloatRun, panel.columns - step);
-      dense.tile_add(product);
+  using Sum = double;
+
+  void multiply(const TilePanel& panel, const Block& block, size_t first, size_t last,
+                Sum* sums) const {
+    const size_t tile_rows = order_.tile_rows;
+    const size_t depth = depth_of(panel.columns);
+    const float* x = x_at(block.batch, (block.row + first) / tile_rows, panel.first_column);
+    for (size_t i = first; i < last; i += tile_rows) {
+      work_.kernels.strip->add_tile({.x = x,
+                                     .w = static_cast<const float*>(panel.codes),
+                                     .depth = depth,
+                                     .rows = std::min(tile_rows, last - i),
+                                     .run = run_},
+                                    sums);
+      x += depth * tile_rows;
+      sums += tile_rows * tile_columns();
     }
-    if (codec_ == nullptr) return;
-    const size_t group = panel.w->group_size;
-    product.a = static_cast<const float*>(sums_->data()) + tile * groups_ +
-                panel.first_column / group * tile_rows();
-    product.b = panel.rests;
-    product.depth = panel.columns / group;
-    dense.tile_add(product);
   }
 
  private:
-  size_t tiles() const { return divide_up(work_.rows, tile_rows()); }
+  /// Columns and groups of a panel.
+  size_t depth_of(size_t columns) const {
+    return columns + (codec_ != nullptr ? columns / order_.group : 0);
+  }
 
-  /// sums_ [tiles][groups][tile_rows]
-  void add_up_groups() {
-    const size_t rows = tile_rows();
-    const size_t all = work_.batches * tiles() * groups_;
-    const size_t group = work_.inner / groups_;
-    sums_ = Buffer::allocate(all * rows * sizeof(float));
-    parallel_ranges(static_cast<int64_t>(all), static_cast<double>(group * rows),
-                    [&](int64_t from, int64_t to) {
-                      for (auto g = static_cast<size_t>(from); g < static_cast<size_t>(to); ++g) {
-                        const float* x =
-                            static_cast<const float*>(panels_->data()) + g * group * rows;
-                        float* sums = static_cast<float*>(sums_->data()) + g * rows;
-                        for (size_t i = 0; i < rows; ++i) {
-                          double sum = 0.0;
-                          for (size_t k = 0; k < group; ++k) sum += double{x[k * rows + i]};
-                          sums[i] = static_cast<float>(sum);
-                        }
-                      }
-                    });
+  float* x_at(size_t batch, size_t tile, size_t k) const {
+    const size_t before = order_.groups_before(batch, tile, k);
+    return static_cast<float*>(x_->data()) + before * depth_of(order_.group) * order_.tile_rows;
+  }
+
+  void pack() {
+    const size_t tile_rows = order_.tile_rows;
+    const size_t groups = order_.groups_before(work_.batches, 0, 0);
+    x_ = Buffer::allocate(groups * depth_of(order_.group) * tile_rows * sizeof(float));
+    order_.for_each(work_.batches, [&](size_t batch, size_t tile, size_t k) {
+      const size_t columns = order_.columns_from(k);
+      float* to = x_at(batch, tile, k);
+      pack_x(work_,
+             {.batch = batch,
+              .row = tile * tile_rows,
+              .rows = tile_rows,
+              .tile_rows = tile_rows,
+              .column = k,
+              .columns = columns},
+             to);
+      if (codec_ != nullptr) add_up_groups(to, columns);
+    });
+  }
+
+  /// Behind the columns of a panel of x the sums of its groups.
+  void add_up_groups(float* x, size_t columns) const {
+    const size_t rows = order_.tile_rows;
+    float* sums = x + columns * rows;
+    for (size_t k = 0; k < columns; k += order_.group, sums += rows) {
+      for (size_t i = 0; i < rows; ++i) {
+        double sum = 0.0;
+        for (size_t j = k; j < k + order_.group; ++j) sum += double{x[j * rows + i]};
+        sums[i] = static_cast<float>(sum);
+      }
+    }
   }
 
   /// Where the codec has no kernels: whole weights, rounded once.
@@ -248,82 +302,91 @@ class FloatsArithmetic {
 
   const QuantizedWork& work_;
   const CodecKernels* codec_;
-  std::shared_ptr<Buffer> panels_;
-  std::shared_ptr<Buffer> sums_;
-  size_t groups_;
+  PanelOrder order_;
+  size_t run_;
+  std::shared_ptr<Buffer> x_;
 };
 
-/// Rows of y as sums [rows][kTaskColumns], rounded to y's dtype.
-void store_floats(const QuantizedWork& work, const float* sums, size_t batch, size_t row,
-                  size_t rows, size_t column, size_t columns) {
+/// Rounds the sums of a row, from a column on, to y's dtype.
+void store_row(const QuantizedWork& work, const Block& block, size_t row, size_t column,
+               size_t columns, const double* sums) {
+  store_sums(sums, columns, work.output(block.batch, block.row), row, block.column + column);
+}
+
+void store_row(const QuantizedWork& work, const Block& block, size_t row, size_t column,
+               size_t columns, const float* sums) {
   visit_dtype(work.y.dtype(), [&](auto tag) {
     using W = typename decltype(tag)::type;
     if constexpr (std::is_same_v<W, float> || kIsHalf<W>) {
-      const DenseKernels<W>& dense = dense_kernels<W>();
-      for (size_t i = 0; i < rows; ++i) {
-        dense.finish({.sums = sums + i * kTaskColumns,
-                      .count = columns,
-                      .alpha = 1.0f,
-                      .beta = 0.0f,
-                      .c = nullptr,
-                      .c_stride = 0,
-                      .out = static_cast<W*>(work.output(batch, row + i).data) + column,
-                      .out_stride = 1});
-      }
+      auto* to = static_cast<W*>(work.output(block.batch, block.row + row).data);
+      dense_kernels<W>().finish({.sums = sums,
+                                 .count = columns,
+                                 .alpha = 1.0f,
+                                 .beta = 0.0f,
+                                 .c = nullptr,
+                                 .c_stride = 0,
+                                 .out = to + block.column + column,
+                                 .out_stride = 1});
     }
   });
 }
 
 template <class Arithmetic>
 void multiply_block(const QuantizedWork& work, const Arithmetic& arithmetic, const Block& block) {
+  using Sum = typename Arithmetic::Sum;
   const PackedMatrix w = work.w.at(static_cast<int64_t>(block.batch));
-  const size_t tile_rows = arithmetic.tile_rows();
-  const size_t code_bytes = arithmetic.code_bytes();
+  const PanelOrder& order = arithmetic.order();
   const size_t tile_columns = arithmetic.tile_columns();
-  const size_t rows_in_l2 = kRowsInL2 / tile_rows * tile_rows;
-  const size_t most = std::min(kPanelBytes / (16 * code_bytes), kMaxPanelGroups * w.group_size);
-  const size_t sums_bytes =
-      align(divide_up(block.rows, tile_rows) * tile_rows * kTaskColumns * sizeof(float));
-  const size_t codes_bytes = align(most * tile_columns * code_bytes);
-  const size_t scales_bytes = align(kMaxPanelGroups * tile_columns * sizeof(float));
-  const size_t panel_bytes = codes_bytes + 2 * scales_bytes;
-  const size_t panels = divide_up(block.columns, tile_columns);
+  const size_t padded_rows = divide_up(block.rows, order.tile_rows) * order.tile_rows;
+  const size_t padded_columns = divide_up(block.columns, tile_columns) * tile_columns;
+  const size_t rows_in_l2 = kRowsInL2 / order.tile_rows * order.tile_rows;
+  const size_t sums_bytes = align(padded_rows * padded_columns * sizeof(Sum));
+  const size_t column_bytes = tile_columns * arithmetic.code_bytes();
+  const size_t scales_bytes = kMaxPanelGroups * tile_columns * sizeof(float);
+  const size_t panel_bytes = align(order.columns * column_bytes + 2 * scales_bytes);
   // Recycled by the buffer cache: a task is long enough not to notice.
-  const std::shared_ptr<Buffer> scratch = Buffer::allocate(sums_bytes + panels * panel_bytes);
+  const std::shared_ptr<Buffer> scratch =
+      Buffer::allocate(sums_bytes + padded_columns / tile_columns * panel_bytes);
   auto* bytes = static_cast<std::byte*>(scratch->data());
-  auto* sums = reinterpret_cast<float*>(bytes);
-  std::fill_n(sums, sums_bytes / sizeof(float), 0.0f);
+  auto* sums = reinterpret_cast<Sum*>(bytes);  // [padded_columns / tile_columns][padded_rows][..]
+  std::fill_n(sums, padded_rows * padded_columns, Sum{0});
   const auto panel_at = [&](size_t j, size_t k) {
     std::byte* memory = bytes + sums_bytes + j / tile_columns * panel_bytes;
+    const size_t columns = order.columns_from(k);
+    // Behind the codes, of which the rests are some more to floats.
+    auto* rests = reinterpret_cast<float*>(memory + columns * column_bytes);
     return TilePanel{.w = &w,
                      .first_row = block.column + j,
                      .rows = std::min(tile_columns, block.columns - j),
                      .tile_columns = tile_columns,
                      .first_column = k,
-                     .columns = std::min(most, work.inner - k),
+                     .columns = columns,
                      .codes = memory,
-                     .scales = reinterpret_cast<float*>(memory + codes_bytes),
-                     .rests = reinterpret_cast<float*>(memory + codes_bytes + scales_bytes)};
+                     .scales = rests + scales_bytes / sizeof(float),
+                     .rests = rests};
   };
-  for (size_t k = 0; k < work.inner; k += most) {
+  for (size_t k = 0; k < work.inner; k += order.columns) {
     for (size_t j = 0; j < block.columns; j += tile_columns) arithmetic.unpack(panel_at(j, k));
     for (size_t first = 0; first < block.rows; first += rows_in_l2) {
       const size_t last = std::min(first + rows_in_l2, block.rows);
       for (size_t j = 0; j < block.columns; j += tile_columns) {
-        const TilePanel panel = panel_at(j, k);
-        for (size_t i = first; i < last; i += tile_rows) {
-          arithmetic.multiply(panel, block, i, sums + i * kTaskColumns + j);
-        }
+        arithmetic.multiply(panel_at(j, k), block, first, last,
+                            sums + j * padded_rows + first * tile_columns);
       }
     }
   }
-  store_floats(work, sums, block.batch, block.row, block.rows, block.column, block.columns);
+  for (size_t row = 0; row < block.rows; ++row) {
+    for (size_t j = 0; j < block.columns; j += tile_columns) {
+      store_row(work, block, row, j, std::min(tile_columns, block.columns - j),
+                sums + j * padded_rows + row * tile_columns);
+    }
+  }
 }
 
 template <class Arithmetic>
 void multiply_tiles(const QuantizedWork& work, const Arithmetic& arithmetic) {
   // Whole tiles, so that no block but the last has a part of one.
-  const size_t most_rows = kTaskRows / arithmetic.tile_rows() * arithmetic.tile_rows();
+  const size_t most_rows = kTaskRows / arithmetic.order().tile_rows * arithmetic.order().tile_rows;
   const size_t row_blocks = divide_up(work.rows, most_rows);
   const size_t column_blocks = divide_up(work.columns, kTaskColumns);
   const size_t tasks = work.batches * row_blocks * column_blocks;

@@ -44,8 +44,15 @@ struct QuantizedWork {
   }
 };
 
-/// All x as panels of panel_rows rows, batch after batch: [batches][panels][K][panel_rows] floats.
-std::shared_ptr<Buffer> pack_x(const QuantizedWork& work, size_t panel_rows);
+/// Rows and columns of x that become panels: as many rows as there are.
+struct PanelOfX {
+  size_t batch;
+  size_t row, rows;
+  size_t tile_rows;
+  size_t column, columns;
+};
+/// to[tiles][columns][tile_rows] floats; zero past the last row of x.
+void pack_x(const QuantizedWork& work, const PanelOfX& panel, float* to);
 
 /// y = x . w^T for up to kFewRows rows of x: w is read once, from memory to registers.
 void multiply_few_by_rows(const QuantizedWork& work);

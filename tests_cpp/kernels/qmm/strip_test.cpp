@@ -1,4 +1,5 @@
 #include "nybble/kernels/qmm/strip.h"
+#include "nybble/kernels/dense/dense.h"
 
 #include <gtest/gtest.h>
 
@@ -91,13 +92,39 @@ TEST_P(StripOnTarget, DotKeepsItsBoundAtAnyLength) {
   }
 }
 
-TEST_P(StripOnTarget, AddsFloatsToDoubles) {
-  for (size_t count = 0; count < 20; ++count) {
-    std::vector<float> values(count, 0.1f);
-    std::vector<double> sums(count + 1, 1e8);
-    strip_kernels().add(values.data(), count, sums.data());
-    for (size_t i = 0; i < count; ++i) EXPECT_EQ(sums[i], 1e8 + double{0.1f});
-    EXPECT_EQ(sums[count], 1e8);
+/// Sums of products that are all equal are the worst: every rounding may go the same way.
+TEST_P(StripOnTarget, TilesAddToDoublesWithinTheContract) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  const size_t tile_rows = dense_kernels<float>().tile_rows;
+  const size_t tile_columns = dense_kernels<float>().tile_columns;
+  for (size_t rows = 1; rows <= tile_rows; ++rows) {
+    for (const size_t depth : {size_t{1}, kExactRun - 1, kExactRun, kExactRun + 1, kExactDepth}) {
+      for (const bool constant : {true, false}) {
+        std::vector<float> x(depth * tile_rows, 0.7f);
+        std::vector<float> w(depth * tile_columns, 0.1f);
+        if (!constant) {
+          for (float& value : x) value = normal(random);
+          for (float& value : w) value = normal(random);
+        }
+        std::vector<double> sums(tile_rows * tile_columns, 1e8);
+        strip_kernels().add_tile(
+            {.x = x.data(), .w = w.data(), .depth = depth, .rows = rows, .run = kExactRun},
+            sums.data());
+        for (size_t m = 0; m < tile_rows; ++m) {
+          for (size_t n = 0; n < tile_columns; ++n) {
+            test::ExactSum exact;
+            for (size_t k = 0; m < rows && k < depth; ++k) {
+              exact.add(x[k * tile_rows + m], w[k * tile_columns + n]);
+            }
+            // 15 of the 16 that are 2^-20; the last is that of the weight.
+            ASSERT_NEAR(sums[m * tile_columns + n] - 1e8, exact.sum,
+                        15 * 0x1p-24 * exact.magnitude + 1e-8)
+                << "rows=" << rows << " depth=" << depth << " m=" << m << " n=" << n;
+          }
+        }
+      }
+    }
   }
 }
 

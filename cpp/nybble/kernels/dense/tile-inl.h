@@ -30,24 +30,25 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr size_t kTileVectors = 2;
 inline constexpr size_t kTileRows = kVectorRegisters == 32 ? 12 : 6;
 template <class T>
-inline constexpr size_t kTileColumns = kTileVectors * hn::MaxLanes(hn::ScalableTag<T>());
+inline constexpr size_t kTileColumns = kTileVectors* hn::MaxLanes(hn::ScalableTag<T>());
 
-template <class T, size_t kRows, bool kAdd>
-void tile_of_rows(const DenseTile<T>& tile) {
+template <class T, size_t kRows>
+using TileSums = hn::Vec<hn::ScalableTag<T>>[kRows][kTileVectors];
+
+/// sum = sum_k a * b over `depth` steps.
+template <class T, size_t kRows>
+HWY_INLINE void sum_products(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, size_t depth,
+                             TileSums<T, kRows>& sum) {
   const hn::ScalableTag<T> d;
   constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<T>());
-  hn::Vec<decltype(d)> sum[kRows][kTileVectors];
 #pragma GCC unroll 16
   for (size_t i = 0; i < kRows; ++i) {
-    const T* c = tile.c + static_cast<ptrdiff_t>(i) * tile.c_stride;
-    hwy::Prefetch(c);
-    hwy::Prefetch(c + tile.columns - 1);
 #pragma GCC unroll 16
     for (size_t v = 0; v < kTileVectors; ++v) sum[i][v] = hn::Zero(d);
   }
-  const T* HWY_RESTRICT a = tile.a;
-  const T* HWY_RESTRICT b = tile.b;
-  for (size_t k = tile.depth; k != 0; --k) {
+  // By 4: quantized products became a tenth faster, these 3 %.
+#pragma GCC unroll 4
+  for (size_t k = depth; k != 0; --k) {
     auto b0 = hn::LoadU(d, b);
     auto b1 = hn::LoadU(d, b + kLanes);
     pin(b0);
@@ -64,6 +65,20 @@ void tile_of_rows(const DenseTile<T>& tile) {
     a += kTileRows;
     b += kTileColumns<T>;
   }
+}
+
+template <class T, size_t kRows, bool kAdd>
+void tile_of_rows(const DenseTile<T>& tile) {
+  const hn::ScalableTag<T> d;
+  constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<T>());
+#pragma GCC unroll 16
+  for (size_t i = 0; i < kRows; ++i) {
+    const T* c = tile.c + static_cast<ptrdiff_t>(i) * tile.c_stride;
+    hwy::Prefetch(c);
+    hwy::Prefetch(c + tile.columns - 1);
+  }
+  TileSums<T, kRows> sum;
+  sum_products<T, kRows>(tile.a, tile.b, tile.depth, sum);
   if (tile.columns == kTileColumns<T>) {
 #pragma GCC unroll 16
     for (size_t i = 0; i < kRows; ++i) {

@@ -8,8 +8,6 @@
 namespace nybble {
 namespace {
 
-// Of all instruction sets: 12 rows of two vectors of 16 floats.
-constexpr size_t kMaxTileElements = 12 * 32;
 // A strip that begins within a group touches one group more than fit into it.
 constexpr size_t kStripGroups = kStripLength / kMinGroupSize + 1;
 
@@ -41,7 +39,7 @@ void widen_scales(const PackedMatrix& w, ptrdiff_t first, size_t count, float* t
 
 /// The parts of a block task's scratch memory.
 struct Scratch {
-  static constexpr size_t kPanelBytes = kDenseDepth * kQmmBlockColumns * sizeof(float);
+  static constexpr size_t kPanelBytes = kExactDepth * kQmmBlockColumns * sizeof(float);
   static constexpr size_t kSumsBytes = kQmmBlockRows * kQmmBlockColumns * sizeof(double);
 
   explicit Scratch(std::byte* memory)
@@ -72,29 +70,19 @@ void fill_from_columns(const QmmBlockTask& task, size_t first_k, size_t depth,
 }
 
 /// Adds the products of `depth` steps to all tiles of the block.
-void add_products(const QmmBlockTask& task, size_t inner, size_t first_k, size_t depth,
-                  const Scratch& scratch) {
-  const StripKernels& strips = *task.kernels.strip;
-  const DenseKernels<float>& dense = *task.kernels.dense;
-  const size_t tile_rows = dense.tile_rows;
-  const size_t tile_columns = dense.tile_columns;
-  alignas(64) float products[kMaxTileElements];
+void add_products(const QmmBlockTask& task, size_t first_k, size_t depth, const Scratch& scratch) {
+  const size_t tile_rows = task.kernels.dense->tile_rows;
+  const size_t tile_columns = task.kernels.dense->tile_columns;
+  const float* x_panels = task.x_panels + task.x_rows * first_k + task.first_row * depth;
   double* sums = scratch.sums;
-  for (size_t j = 0; j * tile_columns < task.columns; ++j) {
-    const float* panel = scratch.panels + j * depth * tile_columns;
-    for (size_t i = 0; i * tile_rows < task.rows; ++i, sums += tile_rows * tile_columns) {
-      const float* x = task.x_panels + (i * inner + first_k) * tile_rows;
-      const size_t rows = std::min(tile_rows, task.rows - i * tile_rows);
-      for (size_t k = 0; k < depth; k += task.run) {
-        dense.tile({.a = x + k * tile_rows,
-                    .b = panel + k * tile_columns,
-                    .depth = std::min(task.run, depth - k),
-                    .c = products,
-                    .c_stride = static_cast<ptrdiff_t>(tile_columns),
-                    .rows = rows,
-                    .columns = tile_columns});
-        strips.add(products, rows * tile_columns, sums);
-      }
+  for (size_t j = 0; j < task.columns; j += tile_columns) {
+    for (size_t i = 0; i < task.rows; i += tile_rows, sums += tile_rows * tile_columns) {
+      task.kernels.strip->add_tile({.x = x_panels + i * depth,
+                                    .w = scratch.panels + j * depth,
+                                    .depth = depth,
+                                    .rows = std::min(tile_rows, task.rows - i),
+                                    .run = task.run},
+                                   sums);
     }
   }
 }
@@ -119,10 +107,10 @@ void multiply_block(const QmmBlockTask& task, size_t inner) {
   const size_t tiles =
       divide_up(task.columns, dense.tile_columns) * divide_up(task.rows, dense.tile_rows);
   std::fill_n(scratch.sums, tiles * dense.tile_rows * dense.tile_columns, 0.0);
-  for (size_t k = 0; k < inner; k += kDenseDepth) {
-    const size_t depth = std::min(kDenseDepth, inner - k);
+  for (size_t k = 0; k < inner; k += kExactDepth) {
+    const size_t depth = std::min(kExactDepth, inner - k);
     fill_from_columns(task, k, depth, scratch);
-    add_products(task, inner, k, depth, scratch);
+    add_products(task, k, depth, scratch);
   }
   store_block(task, scratch.sums);
 }

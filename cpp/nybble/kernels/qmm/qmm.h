@@ -11,9 +11,9 @@
 // rows of w, and for tiles of many rows by columns of w. The faster ways that most codecs have are
 // in codec_kernels.h.
 //
-// Both add short runs in float and the runs in double, so that errors do not grow with K. Runs of
-// kExactRun products keep the error of y below 2^-20 * sum_k |x * w|, runs of kDenseDepth products
-// below 2^-15 of it.
+// Both add some products in float and the rest in double, so that errors do not grow with K. Runs
+// of kExactRun products keep the error of y below 2^-20 * sum_k |x * w|, runs of kExactDepth
+// products below 2^-15 of it.
 
 #include <cstddef>
 #include <cstdint>
@@ -64,7 +64,6 @@ inline QmmKernels qmm_kernels() { return {&strip_kernels(), &dense_kernels<float
 
 /// The most codes that decode_weights takes at once.
 inline constexpr size_t kStripLength = 512;
-static_assert(kStripLength >= kDenseDepth);
 
 /// weights[i] = w[row, first + i] for i < count <= kStripLength; first and count as in DecodeTask.
 void decode_weights(const StripKernels& kernels, const PackedMatrix& w, size_t row, size_t first,
@@ -92,21 +91,19 @@ void multiply_few_rows(const FewRowsTask& task);
 inline constexpr size_t kQmmBlockRows = 528;
 inline constexpr size_t kQmmBlockColumns = 64;
 
-/// Products in a run that is added up in float. Where all products are equal every addition may
-/// round the same way, by 0.36 * 2^-24 * run of the sum: 12 of the 16 that are 2^-20, with two
-/// roundings of the weight.
-inline constexpr size_t kExactRun = 32;
-
 /// A block of y: `rows` rows, and columns first_column .. first_column + columns - 1.
 struct QmmBlockTask {
   QmmKernels kernels;
   const PackedMatrix* w;
-  const float*
-      x_panels;  // [ceil(rows / tile_rows)][K][tile_rows], as DenseKernels::pack makes them
+  // [K / kExactDepth][x_rows / tile_rows][kExactDepth][tile_rows], the last of less columns; x_rows
+  // is a multiple of tile_rows.
+  const float* x_panels;
+  size_t x_rows;
+  size_t first_row;  // a multiple of tile_rows
   size_t rows;
   size_t first_column;  // a multiple of kQmmBlockColumns
   size_t columns;
-  size_t run;          // kExactRun, or kDenseDepth
+  size_t run;          // kExactRun, or kExactDepth
   QmmOutput y;         // of the block's first row and y's first column
   std::byte* scratch;  // qmm_scratch_bytes() bytes, 64-byte aligned
 };

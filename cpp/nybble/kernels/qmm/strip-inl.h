@@ -216,17 +216,6 @@ double dot_strip(const float* x, const float* w, size_t count) {
   return total;
 }
 
-void add_strip(const float* values, size_t count, double* sums) {
-  const hn::ScalableTag<double> d;
-  const hn::Rebind<float, decltype(d)> df;
-  size_t i = 0;
-  for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
-    const auto wide = hn::PromoteTo(d, hn::LoadU(df, values + i));
-    hn::StoreU(hn::Add(hn::LoadU(d, sums + i), wide), d, sums + i);
-  }
-  for (; i < count; ++i) sums[i] += double{values[i]};
-}
-
 }  // namespace nybble::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
