@@ -30,7 +30,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr size_t kTileVectors = 2;
 inline constexpr size_t kTileRows = kVectorRegisters == 32 ? 12 : 6;
 template <class T>
-inline constexpr size_t kTileColumns = kTileVectors* hn::MaxLanes(hn::ScalableTag<T>());
+inline constexpr size_t kTileColumns = kTileVectors * hn::MaxLanes(hn::ScalableTag<T>());
 
 template <class T, size_t kRows>
 using TileSums = hn::Vec<hn::ScalableTag<T>>[kRows][kTileVectors];

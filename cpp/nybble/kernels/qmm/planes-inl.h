@@ -52,8 +52,8 @@ inline constexpr bool kCentered = kPlanes > 1;
 /// Codecs whose products with a lane of two blocks of x in three planes fit 32 bits once zero times
 /// the sum of x is subtracted; until then they may wrap around.
 template <class Codec>
-inline constexpr bool kWholeSums = Codec::kLargest * 4 * 2 * kBlockVectors * 8421504 <
-                                   (size_t{1} << 31);
+inline constexpr bool kWholeSums =
+    Codec::kLargest * 4 * 2 * kBlockVectors * 8421504 < (size_t{1} << 31);
 
 using ZeroVector = hn::Vec<TotalsTag>;
 
@@ -226,12 +226,12 @@ HWY_INLINE FloatsVector multiply_wide(const WideCodes<kVectors>& codes, const in
 
 /// Whether kX rows of x at once have wide digits.
 template <size_t kPlanes, size_t kX>
-inline constexpr bool kIsWide = kCentered<kPlanes>&& kX == kWideRows;
+inline constexpr bool kIsWide = kCentered<kPlanes> && kX == kWideRows;
 
 /// Bytes of a piece of x.
 template <class Codec, size_t kPlanes, size_t kBlocks, size_t kX>
 inline constexpr size_t kXBytes =
-    kBlocks* kPlanes* kBlock +
+    kBlocks * kPlanes * kBlock +
     (kIsWide<kPlanes, kX> ? 0 : sums_of_piece(kPlanes, kWholeSums<Codec>) * kLaneSumsBytes);
 
 /// `count` pieces of one row of w by kX rows of x, `run` of which are added in float before they go
