@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::string_view kInit = "array";
 
-std::string type_name(py::handle value) {
-  return py::cast<std::string>(py::type::handle_of(value).attr("__name__"));
-}
-
 /// True for Python's own numbers, which are no NumPy scalars (np.float64 is a float, too).
 bool is_plain_number(py::handle value) {
   return PyFloat_CheckExact(value.ptr()) || PyLong_CheckExact(value.ptr()) ||
@@ -332,6 +328,10 @@ Dims to_dims(std::string_view op, py::handle value, std::string_view what) {
 }
 
 }  // namespace
+
+std::string type_name(py::handle value) {
+  return py::cast<std::string>(py::type::handle_of(value).attr("__name__"));
+}
 
 bool is_array(py::handle value) {
   return exact_array(value.ptr()) != nullptr || py::isinstance<array>(value);

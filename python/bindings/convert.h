@@ -26,6 +26,9 @@ struct StreamArgument {};
 /// The last argument of every op: keyword only, ignored.
 inline const py::arg_v kStream = ("stream"_a = py::none());
 
+/// The name of a value's type, for errors.
+std::string type_name(py::handle value);
+
 /// True if the object is an array of ours.
 bool is_array(py::handle value);
 /// The array in a Python object that is one.

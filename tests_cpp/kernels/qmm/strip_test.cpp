@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -92,7 +93,8 @@ TEST_P(StripOnTarget, DotKeepsItsBoundAtAnyLength) {
   }
 }
 
-/// Sums of products that are all equal are the worst: every rounding may go the same way.
+/// Sums of products that are all equal are the worst: every rounding may go the same way. Next are
+/// those that begin with a product larger than the sum of all others.
 TEST_P(StripOnTarget, TilesAddToDoublesWithinTheContract) {
   std::mt19937 random(3);
   std::normal_distribution<float> normal;
@@ -100,13 +102,15 @@ TEST_P(StripOnTarget, TilesAddToDoublesWithinTheContract) {
   const size_t tile_columns = dense_kernels<float>().tile_columns;
   for (size_t rows = 1; rows <= tile_rows; ++rows) {
     for (const size_t depth : {size_t{1}, kExactRun - 1, kExactRun, kExactRun + 1, kExactDepth}) {
-      for (const bool constant : {true, false}) {
+      for (const char* products : {"equal", "random", "outlier first"}) {
+        const std::string kind = products;
         std::vector<float> x(depth * tile_rows, 0.7f);
         std::vector<float> w(depth * tile_columns, 0.1f);
-        if (!constant) {
+        if (kind != "equal") {
           for (float& value : x) value = normal(random);
           for (float& value : w) value = normal(random);
         }
+        if (kind == "outlier first") std::fill_n(x.begin(), tile_rows, 1000.0f);
         std::vector<double> sums(tile_rows * tile_columns, 1e8);
         strip_kernels().add_tile(
             {.x = x.data(), .w = w.data(), .depth = depth, .rows = rows, .run = kExactRun},
@@ -120,7 +124,7 @@ TEST_P(StripOnTarget, TilesAddToDoublesWithinTheContract) {
             // 15 of the 16 that are 2^-20; the last is that of the weight.
             ASSERT_NEAR(sums[m * tile_columns + n] - 1e8, exact.sum,
                         15 * 0x1p-24 * exact.magnitude + 1e-8)
-                << "rows=" << rows << " depth=" << depth << " m=" << m << " n=" << n;
+                << kind << " rows=" << rows << " depth=" << depth << " m=" << m << " n=" << n;
           }
         }
       }
