@@ -117,7 +117,7 @@ struct QuantizedCase {
     const auto groups = static_cast<ptrdiff_t>(columns) / quantization.group_size;
     const bool floats = quantization.format->has_biases();
     return {.codes = words.data(),
-            .codes_stride = static_cast<ptrdiff_t>(words.size() / rows),
+            .codes_stride = static_cast<ptrdiff_t>(columns) * quantization.bits() / 32,
             .scales = floats ? static_cast<const void*>(scales.data()) : scale_bytes.data(),
             .scales_stride = groups,
             .scales_dtype = floats ? Dtype::kFloat32 : Dtype::kUint8,

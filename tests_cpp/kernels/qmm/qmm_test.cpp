@@ -137,7 +137,7 @@ class QmmOnTarget : public testing::TestWithParam<std::string_view> {
     }
   }
 
-  test::UseTarget target_{GetParam()};
+  test::UseTarget target{GetParam()};
 };
 
 TEST_P(QmmOnTarget, FewRowsKeepTheContract) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -18,7 +19,7 @@ namespace {
 
 class StripOnTarget : public testing::TestWithParam<std::string_view> {
  protected:
-  test::UseTarget target_{GetParam()};
+  test::UseTarget target{GetParam()};
 };
 
 TEST_P(StripOnTarget, DecodesBitForBitAsTheReference) {
@@ -67,7 +68,7 @@ TEST_P(StripOnTarget, DecodesEveryFloatCode) {
       if (std::isnan(expected)) {
         EXPECT_TRUE(std::isnan(weights[i])) << i;
       } else {
-        EXPECT_EQ(std::memcmp(&weights[i], &expected, sizeof(float)), 0) << i;
+        EXPECT_EQ(std::bit_cast<uint32_t>(weights[i]), std::bit_cast<uint32_t>(expected)) << i;
       }
     }
   }
