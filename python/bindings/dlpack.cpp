@@ -283,8 +283,7 @@ py::object to_dlpack(const array& a, const py::object& stream, const py::object&
 
 array from_dlpack(const py::object& source, std::optional<bool> copy, std::optional<Dtype> dtype) {
   if (!offers_dlpack(source)) {
-    fail_type("from_dlpack", "got a value of type ",
-              py::cast<std::string>(py::type::handle_of(source).attr("__name__")),
+    fail_type("from_dlpack", "got a value of type ", type_name(source),
               ", expected one with the methods __dlpack__ and __dlpack_device__.");
   }
   const py::object device = source.attr("__dlpack_device__")();

@@ -15,8 +15,7 @@ AttentionMask to_mask(const py::object& value) {
   if (value.is_none()) return {};
   if (is_array(value)) return {.causal = false, .mask = get_array(value)};
   if (!py::isinstance<py::str>(value)) {
-    fail_type(op, "mask is of type ", std::string(py::str(py::type::of(value).attr("__name__"))),
-              "; expected None, \"causal\" or an array.");
+    fail_type(op, "mask is of type ", type_name(value), "; expected None, \"causal\" or an array.");
   }
   const auto name = value.cast<std::string>();
   if (name != "causal") {
@@ -29,8 +28,7 @@ AttentionMask to_mask(const py::object& value) {
 array to_offset(const py::object& value) {
   if (value.is_none()) fail_type("rope", "offset is None; expected an int or an array.");
   if (!is_array(value) && !is_weak(value)) {
-    fail("rope", "offset is of type ", std::string(py::str(py::type::of(value).attr("__name__"))),
-         "; expected an int or an integer array.");
+    fail("rope", "offset is of type ", type_name(value), "; expected an int or an integer array.");
   }
   return to_array("rope", value);
 }

@@ -49,8 +49,7 @@ IndexItem to_item(std::string_view op, py::handle value) {
     if (index == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
     return static_cast<int64_t>(index);
   }
-  fail(op, "cannot index with a value of type ",
-       py::cast<std::string>(py::type::handle_of(value).attr("__name__")), "; ", kIndexHelp);
+  fail(op, "cannot index with a value of type ", type_name(value), "; ", kIndexHelp);
 }
 
 /// x[True] = v and x[False] = v: all of it or nothing.

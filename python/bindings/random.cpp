@@ -14,8 +14,7 @@ struct RandomState {};
 /// Here a shape is a sequence, never a single int.
 Shape shape_sequence(std::string_view op, const py::object& value) {
   if (PySequence_Check(value.ptr()) == 0) {
-    fail_type(op, "got a shape of type ",
-              py::cast<std::string>(py::type::handle_of(value).attr("__name__")),
+    fail_type(op, "got a shape of type ", type_name(value),
               ", expected a sequence of ints, as in (3,).");
   }
   return to_shape(op, value);

@@ -9,22 +9,35 @@
 
 namespace nybble {
 
-void pack_x(const QuantizedWork& work, const PanelOfX& panel, float* to) {
+void pack_panel(const QuantizedWork& work, const PanelOrder& order, size_t batch, size_t tile,
+                size_t k, float* to) {
   const Strides& strides = work.x.strides();
+  const size_t row = tile * order.tile_rows;
   visit_dtype(work.x.dtype(), [&](auto tag) {
     using W = typename decltype(tag)::type;
     if constexpr (std::is_same_v<W, float> || kIsHalf<W>) {
       dense_kernels<W>().pack(
-          {.data = work.x.data<W>() + static_cast<ptrdiff_t>(panel.batch) * strides[0] +
-                   static_cast<ptrdiff_t>(panel.row) * strides[1] +
-                   static_cast<ptrdiff_t>(panel.column) * strides[2],
+          {.data = work.x.data<W>() + static_cast<ptrdiff_t>(batch) * strides[0] +
+                   static_cast<ptrdiff_t>(row) * strides[1] +
+                   static_cast<ptrdiff_t>(k) * strides[2],
            .line_stride = strides[1],
            .depth_stride = strides[2],
-           .lines = std::min(panel.rows, work.rows - panel.row),
-           .depth = panel.columns},
-          panel.tile_rows, to);
+           .lines = std::min(order.tile_rows, work.rows - row),
+           .depth = order.columns_from(k)},
+          order.tile_rows, to);
     }
   });
+}
+
+std::shared_ptr<Buffer> pack_x(const QuantizedWork& work, const PanelOrder& order) {
+  std::shared_ptr<Buffer> panels =
+      Buffer::allocate(order.all_columns() * order.tile_rows * sizeof(float));
+  auto* x = static_cast<float*>(panels->data());
+  order.for_each([&](size_t batch, size_t tile, size_t k) {
+    pack_panel(work, order, batch, tile, k,
+               x + order.columns_before(batch, tile, k) * order.tile_rows);
+  });
+  return panels;
 }
 
 FloatRows float_rows(const QuantizedWork& work) {
@@ -32,22 +45,8 @@ FloatRows float_rows(const QuantizedWork& work) {
   if (work.x.dtype() == Dtype::kFloat32 && (strides[2] == 1 || work.inner <= 1)) {
     return {work.x.data<float>(), strides[0], strides[1], nullptr};
   }
-  const size_t rows = work.batches * work.rows;
-  std::shared_ptr<Buffer> buffer = Buffer::allocate(rows * work.inner * sizeof(float));
-  auto* data = static_cast<float*>(buffer->data());
-  const double cost_ns = kPackNanoseconds * static_cast<double>(work.inner);
-  parallel_ranges(static_cast<int64_t>(rows), cost_ns, [&](int64_t first, int64_t last) {
-    for (auto row = static_cast<size_t>(first); row < static_cast<size_t>(last); ++row) {
-      pack_x(work,
-             {.batch = row / work.rows,
-              .row = row % work.rows,
-              .rows = 1,
-              .tile_rows = 1,
-              .column = 0,
-              .columns = work.inner},
-             data + row * work.inner);
-    }
-  });
+  std::shared_ptr<Buffer> buffer = pack_x(work, PanelOrder(work, 1, work.inner));
+  const auto* data = static_cast<const float*>(buffer->data());
   const auto inner = static_cast<ptrdiff_t>(work.inner);
   return {data, static_cast<ptrdiff_t>(work.rows) * inner, inner, std::move(buffer)};
 }
@@ -59,30 +58,10 @@ const CodecKernels* block_kernels(const QuantizedWork& work) {
 
 namespace {
 
-/// Blocks of y = x . w. Panels of x lie as the blocks read them: kExactDepth columns of all rows,
-/// then the next.
 void multiply_blocks_by_columns(const QuantizedWork& work) {
-  const size_t tile_rows = work.kernels.dense->tile_rows;
-  const size_t padded_rows = divide_up(work.rows, tile_rows) * tile_rows;
-  const size_t batch_floats = padded_rows * work.inner;
-  const std::shared_ptr<Buffer> panels =
-      Buffer::allocate(work.batches * batch_floats * sizeof(float));
-  auto* x = static_cast<float*>(panels->data());
-  const size_t runs = divide_up(work.inner, kExactDepth);
-  const double pack_ns = kPackNanoseconds * static_cast<double>(work.batches * batch_floats);
-  parallel_for(work.batches * runs, pack_ns, [&](size_t task, size_t) {
-    const size_t batch = task / runs;
-    const size_t k = task % runs * kExactDepth;
-    pack_x(work,
-           {.batch = batch,
-            .row = 0,
-            .rows = work.rows,
-            .tile_rows = tile_rows,
-            .column = k,
-            .columns = std::min(kExactDepth, work.inner - k)},
-           x + batch * batch_floats + k * padded_rows);
-  });
-
+  const PanelOrder order(work, work.kernels.dense->tile_rows, kExactDepth);
+  const std::shared_ptr<Buffer> panels = pack_x(work, order);
+  const auto* x = static_cast<const float*>(panels->data());
   const size_t row_blocks = divide_up(work.rows, kQmmBlockRows);
   const size_t column_blocks = divide_up(work.columns, kQmmBlockColumns);
   const size_t batch_blocks = row_blocks * column_blocks;
@@ -95,13 +74,13 @@ void multiply_blocks_by_columns(const QuantizedWork& work) {
     const std::shared_ptr<Buffer> scratch = Buffer::allocate(qmm_scratch_bytes());
     multiply_block_by_columns({.kernels = work.kernels,
                                .w = &w,
-                               .x_panels = x + batch * batch_floats,
-                               .x_rows = padded_rows,
+                               .x_panels = x + order.columns_before(batch, 0, 0) * order.tile_rows,
+                               .x_rows = order.tiles * order.tile_rows,
                                .first_row = row,
                                .rows = std::min(kQmmBlockRows, work.rows - row),
                                .first_column = column,
                                .columns = std::min(kQmmBlockColumns, work.columns - column),
-                               .run = work.x.dtype() == Dtype::kFloat32 ? kExactRun : kExactDepth,
+                               .run = work.run(),
                                .y = work.output(batch, row),
                                .scratch = static_cast<std::byte*>(scratch->data())});
   });

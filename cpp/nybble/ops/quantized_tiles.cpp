@@ -29,51 +29,21 @@ struct Block {
   size_t column, columns;
 };
 
-/// Where the panels of x lie: those that meet the same panel of w are neighbours, which the
-/// hardware fetches ahead. Where all columns of a row tile lay together, those that met were
-/// multiples of 32 KiB apart and drove each other out of L2.
-struct PanelOrder {
-  size_t tile_rows;
-  size_t tiles;  // of a batch
-  size_t group;
-  size_t inner;
-  size_t columns;  // of a panel, but for the last
-
-  PanelOrder(const QuantizedWork& work, size_t rows_of_tile, size_t code_bytes)
-      : tile_rows(rows_of_tile),
-        tiles(divide_up(work.rows, rows_of_tile)),
-        group(static_cast<size_t>(work.w.quantization().group_size)),
-        inner(work.inner),
-        columns(std::min({kPanelBytes / (16 * code_bytes), kMaxPanelGroups * group, inner})) {}
-
-  size_t columns_from(size_t k) const { return std::min(columns, inner - k); }
-  /// So many groups of a row lie before the panel of a tile from column k on.
-  size_t groups_before(size_t batch, size_t tile, size_t k) const {
-    return ((batch * inner + k) * tiles + tile * columns_from(k)) / group;
-  }
-
-  /// f(batch, tile, k) for all panels.
-  template <class F>
-  void for_each(size_t batches, F&& f) const {
-    const size_t panels = divide_up(inner, columns);
-    const double cost_ns = kPackNanoseconds * static_cast<double>(columns * tile_rows);
-    parallel_ranges(
-        static_cast<int64_t>(batches * panels * tiles), cost_ns, [&](int64_t from, int64_t to) {
-          for (auto at = static_cast<size_t>(from); at < static_cast<size_t>(to); ++at) {
-            f(at / (panels * tiles), at % tiles, at / tiles % panels * columns);
-          }
-        });
-  }
-};
+PanelOrder panel_order(const QuantizedWork& work, size_t tile_rows, size_t code_bytes) {
+  const auto group = static_cast<size_t>(work.w.quantization().group_size);
+  return {work, tile_rows, std::min(kPanelBytes / (16 * code_bytes), kMaxPanelGroups * group)};
+}
 
 /// All x as panels of whole numbers.
 class NumberPanels {
  public:
   NumberPanels(const QuantizedWork& work, const NumbersKernels& kernels, const uint8_t* order,
-               bool bytes)
-      : order_(work, kernels.rows, bytes ? sizeof(uint8_t) : sizeof(int16_t)),
-        group_bytes_(kernels.rows * order_.group * (bytes ? sizeof(int8_t) : sizeof(int16_t))) {
-    const size_t groups = order_.groups_before(work.batches, 0, 0);
+               size_t number_bytes)
+      : order_(panel_order(work, kernels.rows, number_bytes)),
+        group_(static_cast<size_t>(work.w.quantization().group_size)),
+        group_bytes_(kernels.rows * group_ * number_bytes) {
+    const bool bytes = number_bytes == sizeof(int8_t);
+    const size_t groups = order_.all_columns() / group_;
     const size_t numbers_bytes = align(groups * group_bytes_);
     const size_t low_bytes = bytes ? 0 : numbers_bytes;
     const size_t scales_bytes = align(groups * kernels.rows * sizeof(float));
@@ -88,22 +58,21 @@ class NumberPanels {
     const auto pack = bytes ? kernels.pack_bytes : kernels.pack;
     std::atomic<bool> in_range{true};
     std::atomic<size_t> low_groups{0};
-    order_.for_each(work.batches, [&](size_t batch, size_t tile, size_t k) {
+    order_.for_each([&](size_t batch, size_t tile, size_t k) {
       const size_t row = tile * kernels.rows;
-      const size_t before = order_.groups_before(batch, tile, k);
-      const NumbersFound found =
-          pack({.x = rows.at(batch, row) + k,
-                .x_stride = rows.row_stride,
-                .rows = std::min(kernels.rows, work.rows - row),
-                .tile_rows = kernels.rows,
-                .columns = order_.columns_from(k),
-                .group = order_.group,
-                .order = order,
-                .numbers = reinterpret_cast<int16_t*>(numbers_ + before * group_bytes_),
-                .low = reinterpret_cast<int16_t*>(low_ + before * group_bytes_),
-                .low_used = low_used_ + before,
-                .scales = scales_ + before * kernels.rows,
-                .sums = sums_ + before * kernels.rows});
+      const Place to = at(groups_before(batch, tile, k));
+      const NumbersFound found = pack({.x = rows.at(batch, row) + k,
+                                       .x_stride = rows.row_stride,
+                                       .rows = std::min(kernels.rows, work.rows - row),
+                                       .tile_rows = kernels.rows,
+                                       .columns = order_.columns_from(k),
+                                       .group = group_,
+                                       .order = order,
+                                       .numbers = to.numbers,
+                                       .low = to.low,
+                                       .low_used = to.low_used,
+                                       .scales = to.scales,
+                                       .sums = to.sums});
       if (!found.in_range) in_range = false;
       low_groups += found.low_groups;
     });
@@ -111,35 +80,36 @@ class NumberPanels {
         in_range && static_cast<double>(low_groups) <= kMostLowGroups * static_cast<double>(groups);
   }
 
+  /// What lies of x from a group of a tile's rows on.
+  struct Place {
+    int16_t* numbers;
+    int16_t* low;  // of bytes there are none
+    uint8_t* low_used;
+    float* scales;
+    float* sums;
+  };
+
   bool usable() const { return usable_; }
   const PanelOrder& order() const { return order_; }
 
-  /// Points a tile at the panel of x from column k on.
-  void place(size_t batch, size_t tile, size_t k, NumbersTile& product) const {
-    const size_t before = order_.groups_before(batch, tile, k);
-    product.x = reinterpret_cast<const int16_t*>(numbers_ + before * group_bytes_);
-    product.x_low = reinterpret_cast<const int16_t*>(low_ + before * group_bytes_);
-    product.x_low_used = low_used_ + before;
-    product.x_scales = scales_ + before * order_.tile_rows;
-    product.x_sums = sums_ + before * order_.tile_rows;
+  size_t groups_before(size_t batch, size_t tile, size_t k) const {
+    return order_.columns_before(batch, tile, k) / group_;
   }
-
-  /// From a tile of rows to the next.
-  void advance(NumbersTile& product) const {
-    const size_t numbers = product.groups * group_bytes_ / sizeof(int16_t);
-    product.x += numbers;
-    product.x_low += numbers;
-    product.x_low_used += product.groups;
-    product.x_scales += product.groups * order_.tile_rows;
-    product.x_sums += product.groups * order_.tile_rows;
+  Place at(size_t groups) const {
+    return {.numbers = reinterpret_cast<int16_t*>(numbers_ + groups * group_bytes_),
+            .low = reinterpret_cast<int16_t*>(low_ + groups * group_bytes_),
+            .low_used = low_used_ + groups,
+            .scales = scales_ + groups * order_.tile_rows,
+            .sums = sums_ + groups * order_.tile_rows};
   }
 
  private:
   PanelOrder order_;
+  size_t group_;
   size_t group_bytes_;  // of the numbers of a group, of all rows of a tile
   std::shared_ptr<Buffer> memory_;
   std::byte* numbers_;
-  std::byte* low_;  // of bytes there are none
+  std::byte* low_;
   float* scales_;
   float* sums_;
   uint8_t* low_used_;
@@ -154,7 +124,7 @@ class NumbersArithmetic {
       : kernels_(kernels),
         codec_(codec),
         bytes_(bytes),
-        x_(work, kernels, codec.byte_order, bytes) {}
+        x_(work, kernels, codec.byte_order, code_bytes()) {}
 
   bool usable() const { return x_.usable(); }
   const PanelOrder& order() const { return x_.order(); }
@@ -180,11 +150,18 @@ class NumbersArithmetic {
     tile.run_quads = codec_.run_quads;
     tile.c = sums;
     tile.c_stride = kernels_.columns;
-    x_.place(block.batch, (block.row + first) / kernels_.rows, panel.first_column, tile);
     const auto multiply = bytes_ ? kernels_.multiply_bytes : kernels_.multiply;
+    size_t groups =
+        x_.groups_before(block.batch, (block.row + first) / kernels_.rows, panel.first_column);
     for (size_t i = first; i < last; i += kernels_.rows) {
+      const NumberPanels::Place x = x_.at(groups);
+      tile.x = x.numbers;
+      tile.x_low = x.low;
+      tile.x_low_used = x.low_used;
+      tile.x_scales = x.scales;
+      tile.x_sums = x.sums;
       multiply(tile);
-      x_.advance(tile);
+      groups += tile.groups;
       tile.c += kernels_.rows * kernels_.columns;
     }
   }
@@ -196,6 +173,8 @@ class NumbersArithmetic {
   NumberPanels x_;
 };
 
+static_assert(kPanelBytes / (16 * sizeof(float)) + kMaxPanelGroups <= kExactDepth);
+
 /// Products of floats: w = scale * (code - zero) + rest. The rests of a panel are as many columns
 /// more, which meet the sums of x over their groups.
 class FloatsArithmetic {
@@ -203,8 +182,8 @@ class FloatsArithmetic {
   FloatsArithmetic(const QuantizedWork& work, const CodecKernels* codec)
       : work_(work),
         codec_(codec != nullptr && codec->unpack_floats != nullptr ? codec : nullptr),
-        order_(work, work.kernels.dense->tile_rows, sizeof(float)),
-        run_(work.x.dtype() == Dtype::kFloat32 ? kExactRun : kExactDepth) {
+        order_(panel_order(work, work.kernels.dense->tile_rows, code_bytes())),
+        group_(static_cast<size_t>(work.w.quantization().group_size)) {
     pack();
   }
 
@@ -232,7 +211,7 @@ class FloatsArithmetic {
                                      .w = static_cast<const float*>(panel.codes),
                                      .depth = depth,
                                      .rows = std::min(tile_rows, last - i),
-                                     .run = run_},
+                                     .run = work_.run()},
                                     sums);
       x += depth * tile_rows;
       sums += tile_rows * tile_columns();
@@ -240,32 +219,22 @@ class FloatsArithmetic {
   }
 
  private:
-  /// Columns and groups of a panel.
+  /// Columns and groups of a panel, or of more.
   size_t depth_of(size_t columns) const {
-    return columns + (codec_ != nullptr ? columns / order_.group : 0);
+    return columns + (codec_ != nullptr ? columns / group_ : 0);
   }
 
   float* x_at(size_t batch, size_t tile, size_t k) const {
-    const size_t before = order_.groups_before(batch, tile, k);
-    return static_cast<float*>(x_->data()) + before * depth_of(order_.group) * order_.tile_rows;
+    const size_t depth = depth_of(order_.columns_before(batch, tile, k));
+    return static_cast<float*>(x_->data()) + depth * order_.tile_rows;
   }
 
   void pack() {
-    const size_t tile_rows = order_.tile_rows;
-    const size_t groups = order_.groups_before(work_.batches, 0, 0);
-    x_ = Buffer::allocate(groups * depth_of(order_.group) * tile_rows * sizeof(float));
-    order_.for_each(work_.batches, [&](size_t batch, size_t tile, size_t k) {
-      const size_t columns = order_.columns_from(k);
+    x_ = Buffer::allocate(depth_of(order_.all_columns()) * order_.tile_rows * sizeof(float));
+    order_.for_each([&](size_t batch, size_t tile, size_t k) {
       float* to = x_at(batch, tile, k);
-      pack_x(work_,
-             {.batch = batch,
-              .row = tile * tile_rows,
-              .rows = tile_rows,
-              .tile_rows = tile_rows,
-              .column = k,
-              .columns = columns},
-             to);
-      if (codec_ != nullptr) add_up_groups(to, columns);
+      pack_panel(work_, order_, batch, tile, k, to);
+      if (codec_ != nullptr) add_up_groups(to, order_.columns_from(k));
     });
   }
 
@@ -273,10 +242,10 @@ class FloatsArithmetic {
   void add_up_groups(float* x, size_t columns) const {
     const size_t rows = order_.tile_rows;
     float* sums = x + columns * rows;
-    for (size_t k = 0; k < columns; k += order_.group, sums += rows) {
+    for (size_t k = 0; k < columns; k += group_, sums += rows) {
       for (size_t i = 0; i < rows; ++i) {
         double sum = 0.0;
-        for (size_t j = k; j < k + order_.group; ++j) sum += double{x[j * rows + i]};
+        for (size_t j = k; j < k + group_; ++j) sum += double{x[j * rows + i]};
         sums[i] = static_cast<float>(sum);
       }
     }
@@ -303,7 +272,7 @@ class FloatsArithmetic {
   const QuantizedWork& work_;
   const CodecKernels* codec_;
   PanelOrder order_;
-  size_t run_;
+  size_t group_;
   std::shared_ptr<Buffer> x_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "nybble/array/array.h"
 #include "nybble/base/divide_up.h"
+#include "nybble/base/thread_pool.h"
 #include "nybble/kernels/qmm/codec_kernels.h"
 #include "nybble/ops/quantized_matrix.h"
 
@@ -38,21 +39,59 @@ struct QuantizedWork {
     return {data + (batch * rows + row) * columns * y.itemsize(), y.dtype(),
             static_cast<ptrdiff_t>(columns)};
   }
+  /// Products of floats that are added up in registers at a time, of kExactDepth.
+  size_t run() const { return x.dtype() == Dtype::kFloat32 ? kExactRun : kExactDepth; }
   double cost_ns() const {
     const auto weights = static_cast<double>(batches * columns) * static_cast<double>(inner);
     return weights * (kDecodeNanoseconds + static_cast<double>(rows) * kMultiplyNanoseconds);
   }
 };
 
-/// Rows and columns of x that become panels: as many rows as there are.
-struct PanelOfX {
-  size_t batch;
-  size_t row, rows;
+/// How x lies as panels: [batch][K / columns][tiles][columns][tile_rows], the last of fewer
+/// columns. Those that meet the same panel of w are neighbours, which the hardware fetches ahead.
+/// Where all columns of a row tile lay together, those that met were multiples of 32 KiB apart and
+/// drove each other out of L2.
+struct PanelOrder {
   size_t tile_rows;
-  size_t column, columns;
+  size_t columns;
+  size_t batches;
+  size_t tiles;  // of a batch
+  size_t inner;
+
+  PanelOrder(const QuantizedWork& work, size_t rows_of_tile, size_t most_columns)
+      : tile_rows(rows_of_tile),
+        columns(std::max<size_t>(std::min(most_columns, work.inner), 1)),
+        batches(work.batches),
+        tiles(divide_up(work.rows, rows_of_tile)),
+        inner(work.inner) {}
+
+  /// Those of the panel from column k on.
+  size_t columns_from(size_t k) const { return std::min(columns, inner - k); }
+  /// So many columns of tile_rows numbers lie before it.
+  size_t columns_before(size_t batch, size_t tile, size_t k) const {
+    return (batch * inner + k) * tiles + tile * columns_from(k);
+  }
+  size_t all_columns() const { return batches * inner * tiles; }
+
+  /// f(batch, tile, k) for all panels, on all threads.
+  template <class F>
+  void for_each(F&& f) const {
+    const size_t panels = divide_up(inner, columns);
+    const double cost_ns = kPackNanoseconds * static_cast<double>(columns * tile_rows);
+    parallel_ranges(
+        static_cast<int64_t>(batches * panels * tiles), cost_ns, [&](int64_t from, int64_t to) {
+          for (auto at = static_cast<size_t>(from); at < static_cast<size_t>(to); ++at) {
+            f(at / (panels * tiles), at % tiles, at / tiles % panels * columns);
+          }
+        });
+  }
 };
-/// to[tiles][columns][tile_rows] floats; zero past the last row of x.
-void pack_x(const QuantizedWork& work, const PanelOfX& panel, float* to);
+
+/// A panel of x as floats, zero past the last row of x.
+void pack_panel(const QuantizedWork& work, const PanelOrder& order, size_t batch, size_t tile,
+                size_t k, float* to);
+/// All of them.
+std::shared_ptr<Buffer> pack_x(const QuantizedWork& work, const PanelOrder& order);
 
 /// y = x . w^T for up to kFewRows rows of x: w is read once, from memory to registers.
 void multiply_few_by_rows(const QuantizedWork& work);

@@ -1,5 +1,4 @@
 #include "nybble/kernels/qmm/strip.h"
-#include "nybble/kernels/dense/dense.h"
 
 #include <gtest/gtest.h>
 
@@ -11,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "nybble/kernels/dense/dense.h"
 #include "nybble/quant/reference.h"
 #include "support/quantized_cases.h"
 
@@ -103,8 +103,7 @@ TEST_P(StripOnTarget, TilesAddToDoublesWithinTheContract) {
   const size_t tile_columns = dense_kernels<float>().tile_columns;
   for (size_t rows = 1; rows <= tile_rows; ++rows) {
     for (const size_t depth : {size_t{1}, kExactRun - 1, kExactRun, kExactRun + 1, kExactDepth}) {
-      for (const char* products : {"equal", "random", "outlier first"}) {
-        const std::string kind = products;
+      for (const std::string_view kind : {"equal", "random", "outlier first"}) {
         std::vector<float> x(depth * tile_rows, 0.7f);
         std::vector<float> w(depth * tile_columns, 0.1f);
         if (kind != "equal") {
