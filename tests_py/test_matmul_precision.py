@@ -41,7 +41,6 @@ MEDIUM = 2.0**-6
 LARGEST = {"float16": 65504, "bfloat16": np.inf, "float32": np.inf}
 ROWS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 33, 129]
 COLUMNS = [1, 3, 7, 33, 65]
-FEW_ROWS = 16  # of x, which the kernels for few rows take
 
 formats = st.sampled_from(FORMATS)
 dtypes = st.sampled_from(DTYPES)
@@ -304,14 +303,32 @@ def small_at_the_outliers(random, m, n, k, ratio):
 def test_x_that_is_small_at_the_outliers_of_w(format_, ratio):
     """Rounded together with the rest of x, the few that count would be too coarse."""
     random = np.random.default_rng(3)
-    widths = itertools.cycle([128, 640, 4096])
+    widths = itertools.cycle([128, 640, 4096, 1152])
     for m, n, k in zip(ROWS, itertools.cycle(COLUMNS), widths, strict=False):
         x, w = small_at_the_outliers(random, m, n, k, ratio)
         for scales, how in itertools.product(scale_dtypes(format_), fits(format_)):
             matrix = Matrix.of(w, format_, scales, **how)
-            # Not yet of 16 bits in tiles.
-            for dtype in DTYPES if m <= FEW_ROWS else ["float32"]:
+            for dtype in DTYPES:
                 assert_keeps_contract(matrix, rounded_to(x.astype(np.float32), dtype), dtype)
+
+
+@each_format
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_one_row_of_w_that_meets_only_small_x(format_, dtype):
+    """Tiles compute what it touches once more, and nothing else."""
+    random = np.random.default_rng(4)
+    m, n, k, odd = 40, 150, 1024, 70
+    x, w = normal(random, m, n, k)
+    small, alone = small_at_the_outliers(random, m, 1, k, 1e-4)
+    x[::5] = small[::5]
+    plain = Matrix.of(w, format_)
+    w[odd] = alone
+    matrix = Matrix.of(w, format_)
+    x = rounded_to(x.astype(np.float32), dtype)
+    y = matrix.times(ours(x, dtype))
+    assert_keeps_contract(matrix, x, dtype, y=y)
+    far = np.r_[0:64, 128:n]
+    same(y[:, mx.array(far)], plain.times(ours(x, dtype))[:, mx.array(far)])
 
 
 @given(formats, dtypes, dtypes, st.booleans(), st.data(), seeds)

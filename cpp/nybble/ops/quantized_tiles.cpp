@@ -1,177 +1,22 @@
 // Products of many rows of x in register tiles: whole numbers where they are exact enough and
 // faster, floats for the rest.
 
-#include <atomic>
+#include "nybble/ops/quantized_tiles.h"
+
 #include <vector>
 
 #include "nybble/base/thread_pool.h"
 #include "nybble/ops/matmul_precision.h"
-#include "nybble/ops/quantized_work.h"
+#include "nybble/ops/quantized_numbers.h"
 
 namespace nybble {
 namespace {
 
-// A task: so many columns of y, of so many rows. Its sums, the panels of w for them and kRowsInL2
-// rows of x stay in L2; a panel of w of 16 columns (16 KiB) and a tile's rows of x stay in L1.
-constexpr size_t kTaskColumns = 64;
-constexpr size_t kTaskRows = 768;
-constexpr size_t kRowsInL2 = 96;
-constexpr size_t kPanelBytes = size_t{16} << 10;  // of 16 columns
-// With low parts everywhere floats are faster.
-constexpr double kMostLowGroups = 0.3;
+// So many groups may be added up in float: where all are equal, 0.36 * 2^-24 of the sum for each is
+// a sixth of 2^-15.
+constexpr size_t kMostGroupsOfFloats = 512;
 
 size_t align(size_t bytes) { return divide_up(bytes, 64) * 64; }
-
-/// What a task computes: rows x columns of y at (row, column) of a batch.
-struct Block {
-  size_t batch;
-  size_t row, rows;
-  size_t column, columns;
-};
-
-PanelOrder panel_order(const QuantizedWork& work, size_t tile_rows, size_t code_bytes) {
-  const auto group = static_cast<size_t>(work.w.quantization().group_size);
-  return {work, tile_rows, std::min(kPanelBytes / (16 * code_bytes), kMaxPanelGroups * group)};
-}
-
-/// All x as panels of whole numbers.
-class NumberPanels {
- public:
-  NumberPanels(const QuantizedWork& work, const NumbersKernels& kernels, const uint8_t* order,
-               size_t number_bytes)
-      : order_(panel_order(work, kernels.rows, number_bytes)),
-        group_(static_cast<size_t>(work.w.quantization().group_size)),
-        group_bytes_(kernels.rows * group_ * number_bytes) {
-    const bool bytes = number_bytes == sizeof(int8_t);
-    const size_t groups = order_.all_columns() / group_;
-    const size_t numbers_bytes = align(groups * group_bytes_);
-    const size_t low_bytes = bytes ? 0 : numbers_bytes;
-    const size_t scales_bytes = align(groups * kernels.rows * sizeof(float));
-    memory_ = Buffer::allocate(numbers_bytes + low_bytes + 2 * scales_bytes + groups);
-    numbers_ = static_cast<std::byte*>(memory_->data());
-    low_ = numbers_ + numbers_bytes;
-    scales_ = reinterpret_cast<float*>(low_ + low_bytes);
-    sums_ = scales_ + scales_bytes / sizeof(float);
-    low_used_ = reinterpret_cast<uint8_t*>(sums_ + scales_bytes / sizeof(float));
-
-    const FloatRows rows = float_rows(work);
-    const auto pack = bytes ? kernels.pack_bytes : kernels.pack;
-    std::atomic<bool> in_range{true};
-    std::atomic<size_t> low_groups{0};
-    order_.for_each([&](size_t batch, size_t tile, size_t k) {
-      const size_t row = tile * kernels.rows;
-      const Place to = at(groups_before(batch, tile, k));
-      const NumbersFound found = pack({.x = rows.at(batch, row) + k,
-                                       .x_stride = rows.row_stride,
-                                       .rows = std::min(kernels.rows, work.rows - row),
-                                       .tile_rows = kernels.rows,
-                                       .columns = order_.columns_from(k),
-                                       .group = group_,
-                                       .order = order,
-                                       .numbers = to.numbers,
-                                       .low = to.low,
-                                       .low_used = to.low_used,
-                                       .scales = to.scales,
-                                       .sums = to.sums});
-      if (!found.in_range) in_range = false;
-      low_groups += found.low_groups;
-    });
-    usable_ =
-        in_range && static_cast<double>(low_groups) <= kMostLowGroups * static_cast<double>(groups);
-  }
-
-  /// What lies of x from a group of a tile's rows on.
-  struct Place {
-    int16_t* numbers;
-    int16_t* low;  // of bytes there are none
-    uint8_t* low_used;
-    float* scales;
-    float* sums;
-  };
-
-  bool usable() const { return usable_; }
-  const PanelOrder& order() const { return order_; }
-
-  size_t groups_before(size_t batch, size_t tile, size_t k) const {
-    return order_.columns_before(batch, tile, k) / group_;
-  }
-  Place at(size_t groups) const {
-    return {.numbers = reinterpret_cast<int16_t*>(numbers_ + groups * group_bytes_),
-            .low = reinterpret_cast<int16_t*>(low_ + groups * group_bytes_),
-            .low_used = low_used_ + groups,
-            .scales = scales_ + groups * order_.tile_rows,
-            .sums = sums_ + groups * order_.tile_rows};
-  }
-
- private:
-  PanelOrder order_;
-  size_t group_;
-  size_t group_bytes_;  // of the numbers of a group, of all rows of a tile
-  std::shared_ptr<Buffer> memory_;
-  std::byte* numbers_;
-  std::byte* low_;
-  float* scales_;
-  float* sums_;
-  uint8_t* low_used_;
-  bool usable_ = false;
-};
-
-/// Products of 16-bit numbers, or of bytes.
-class NumbersArithmetic {
- public:
-  NumbersArithmetic(const QuantizedWork& work, const NumbersKernels& kernels,
-                    const CodecKernels& codec, bool bytes)
-      : kernels_(kernels),
-        codec_(codec),
-        bytes_(bytes),
-        x_(work, kernels, codec.byte_order, code_bytes()) {}
-
-  bool usable() const { return x_.usable(); }
-  const PanelOrder& order() const { return x_.order(); }
-  size_t tile_columns() const { return kernels_.columns; }
-  size_t code_bytes() const { return bytes_ ? sizeof(uint8_t) : sizeof(int16_t); }
-
-  void unpack(const TilePanel& panel) const {
-    (bytes_ ? codec_.unpack_bytes : codec_.unpack_numbers)(panel);
-  }
-
-  using Sum = float;
-
-  /// Adds the products of a panel and of rows [first, last) of the block to their sums
-  /// [rows][tile_columns].
-  void multiply(const TilePanel& panel, const Block& block, size_t first, size_t last,
-                Sum* sums) const {
-    NumbersTile tile{};
-    tile.w = static_cast<const int16_t*>(panel.codes);
-    tile.w_scales = panel.scales;
-    tile.w_rests = panel.rests;
-    tile.groups = panel.columns / panel.w->group_size;
-    tile.group_pairs = panel.w->group_size / 2;
-    tile.run_quads = codec_.run_quads;
-    tile.c = sums;
-    tile.c_stride = kernels_.columns;
-    const auto multiply = bytes_ ? kernels_.multiply_bytes : kernels_.multiply;
-    size_t groups =
-        x_.groups_before(block.batch, (block.row + first) / kernels_.rows, panel.first_column);
-    for (size_t i = first; i < last; i += kernels_.rows) {
-      const NumberPanels::Place x = x_.at(groups);
-      tile.x = x.numbers;
-      tile.x_low = x.low;
-      tile.x_low_used = x.low_used;
-      tile.x_scales = x.scales;
-      tile.x_sums = x.sums;
-      multiply(tile);
-      groups += tile.groups;
-      tile.c += kernels_.rows * kernels_.columns;
-    }
-  }
-
- private:
-  const NumbersKernels& kernels_;
-  const CodecKernels& codec_;
-  bool bytes_;
-  NumberPanels x_;
-};
 
 static_assert(kPanelBytes / (16 * sizeof(float)) + kMaxPanelGroups <= kExactDepth);
 
@@ -300,19 +145,47 @@ void store_row(const QuantizedWork& work, const Block& block, size_t row, size_t
   });
 }
 
-template <class Arithmetic>
-void multiply_block(const QuantizedWork& work, const Arithmetic& arithmetic, const Block& block) {
+/// Rows [first, last) of a block, first a multiple of the rows of a tile.
+struct RowRun {
+  size_t first, last;
+};
+
+/// The block's rows that are not left out, in whole tiles, so many at a time that they stay in L2.
+template <class IsWanted>
+std::vector<RowRun> runs_of_rows(const Block& block, size_t tile_rows, IsWanted&& is_wanted) {
+  const size_t rows_in_l2 = kRowsInL2 / tile_rows * tile_rows;
+  std::vector<RowRun> runs;
+  for (size_t first = 0; first < block.rows; first += tile_rows) {
+    const size_t last = std::min(first + tile_rows, block.rows);
+    bool wanted = false;
+    for (size_t row = first; row < last; ++row) wanted = wanted || is_wanted(row);
+    if (!wanted) continue;
+    const bool more =
+        !runs.empty() && runs.back().last == first && last - runs.back().first <= rows_in_l2;
+    if (more) {
+      runs.back().last = last;
+    } else {
+      runs.push_back({first, last});
+    }
+  }
+  return runs;
+}
+
+/// y of these rows of a block. unpacked(panel, j) is called with every panel of w, columns j, j +
+/// 1, ... of the block.
+template <class Arithmetic, class Unpacked>
+void multiply_block(const QuantizedWork& work, const Arithmetic& arithmetic, const Block& block,
+                    const std::vector<RowRun>& runs, Unpacked&& unpacked) {
   using Sum = typename Arithmetic::Sum;
   const PackedMatrix w = work.w.at(static_cast<int64_t>(block.batch));
   const PanelOrder& order = arithmetic.order();
   const size_t tile_columns = arithmetic.tile_columns();
   const size_t padded_rows = divide_up(block.rows, order.tile_rows) * order.tile_rows;
   const size_t padded_columns = divide_up(block.columns, tile_columns) * tile_columns;
-  const size_t rows_in_l2 = kRowsInL2 / order.tile_rows * order.tile_rows;
   const size_t sums_bytes = align(padded_rows * padded_columns * sizeof(Sum));
   const size_t column_bytes = tile_columns * arithmetic.code_bytes();
   const size_t scales_bytes = kMaxPanelGroups * tile_columns * sizeof(float);
-  const size_t panel_bytes = align(order.columns * column_bytes + 2 * scales_bytes);
+  const size_t panel_bytes = align(order.columns * column_bytes + 3 * scales_bytes);
   // Recycled by the buffer cache: a task is long enough not to notice.
   const std::shared_ptr<Buffer> scratch =
       Buffer::allocate(sums_bytes + padded_columns / tile_columns * panel_bytes);
@@ -332,57 +205,105 @@ void multiply_block(const QuantizedWork& work, const Arithmetic& arithmetic, con
                      .columns = columns,
                      .codes = memory,
                      .scales = rests + scales_bytes / sizeof(float),
-                     .rests = rests};
+                     .rests = rests,
+                     .largest = rests + 2 * scales_bytes / sizeof(float)};
   };
   for (size_t k = 0; k < work.inner; k += order.columns) {
-    for (size_t j = 0; j < block.columns; j += tile_columns) arithmetic.unpack(panel_at(j, k));
-    for (size_t first = 0; first < block.rows; first += rows_in_l2) {
-      const size_t last = std::min(first + rows_in_l2, block.rows);
+    for (size_t j = 0; j < block.columns; j += tile_columns) {
+      const TilePanel panel = panel_at(j, k);
+      arithmetic.unpack(panel);
+      unpacked(panel, j);
+    }
+    for (const RowRun& run : runs) {
       for (size_t j = 0; j < block.columns; j += tile_columns) {
-        arithmetic.multiply(panel_at(j, k), block, first, last,
-                            sums + j * padded_rows + first * tile_columns);
+        arithmetic.multiply(panel_at(j, k), block, run.first, run.last,
+                            sums + j * padded_rows + run.first * tile_columns);
       }
     }
   }
-  for (size_t row = 0; row < block.rows; ++row) {
-    for (size_t j = 0; j < block.columns; j += tile_columns) {
-      store_row(work, block, row, j, std::min(tile_columns, block.columns - j),
-                sums + j * padded_rows + row * tile_columns);
+  for (const RowRun& run : runs) {
+    for (size_t row = run.first; row < run.last; ++row) {
+      for (size_t j = 0; j < block.columns; j += tile_columns) {
+        store_row(work, block, row, j, std::min(tile_columns, block.columns - j),
+                  sums + j * padded_rows + row * tile_columns);
+      }
     }
   }
 }
 
-template <class Arithmetic>
-void multiply_tiles(const QuantizedWork& work, const Arithmetic& arithmetic) {
+/// f(block) for all of y, on all threads.
+template <class F>
+void for_each_block(const QuantizedWork& work, size_t tile_rows, F&& f) {
   // Whole tiles, so that no block but the last has a part of one.
-  const size_t most_rows = kTaskRows / arithmetic.order().tile_rows * arithmetic.order().tile_rows;
+  const size_t most_rows = kTaskRows / tile_rows * tile_rows;
   const size_t row_blocks = divide_up(work.rows, most_rows);
   const size_t column_blocks = divide_up(work.columns, kTaskColumns);
   const size_t tasks = work.batches * row_blocks * column_blocks;
   parallel_for(tasks, work.cost_ns(), [&](size_t task, size_t) {
     const size_t row = task / column_blocks % row_blocks * most_rows;
     const size_t column = task % column_blocks * kTaskColumns;
-    multiply_block(work, arithmetic,
-                   {.batch = task / (row_blocks * column_blocks),
-                    .row = row,
-                    .rows = std::min(most_rows, work.rows - row),
-                    .column = column,
-                    .columns = std::min(kTaskColumns, work.columns - column)});
+    f(Block{.batch = task / (row_blocks * column_blocks),
+            .row = row,
+            .rows = std::min(most_rows, work.rows - row),
+            .column = column,
+            .columns = std::min(kTaskColumns, work.columns - column)});
+  });
+}
+
+constexpr auto kAllRows = [](size_t) { return true; };
+constexpr auto kNothing = [](const TilePanel&, size_t) {};
+
+/// y but for the doubtful rows.
+void multiply_judged(const QuantizedWork& work, const NumbersArithmetic& numbers,
+                     DoubtfulRows& doubtful) {
+  for_each_block(work, numbers.order().tile_rows, [&](const Block& block) {
+    BlockJudge judge(*numbers.bounds(), numbers.tile_columns(), block);
+    multiply_block(work, numbers, block, runs_of_rows(block, numbers.order().tile_rows, kAllRows),
+                   [&](const TilePanel& panel, size_t j) { judge.add(panel, j); });
+    judge.finish(block.batch * work.rows + block.row, doubtful.of(block));
+  });
+}
+
+/// Only doubtful rows, with their neighbours in tiles.
+void multiply_doubtful(const QuantizedWork& work, const CodecKernels* codec,
+                       const DoubtfulRows& doubtful) {
+  const FloatsArithmetic floats(work, codec);
+  for_each_block(work, floats.order().tile_rows, [&](const Block& block) {
+    const uint8_t* flags = doubtful.of(block);
+    const auto runs =
+        runs_of_rows(block, floats.order().tile_rows, [&](size_t row) { return flags[row] != 0; });
+    if (!runs.empty()) multiply_block(work, floats, block, runs, kNothing);
+  });
+}
+
+template <class Arithmetic>
+void multiply_all(const QuantizedWork& work, const Arithmetic& arithmetic) {
+  const size_t tile_rows = arithmetic.order().tile_rows;
+  for_each_block(work, tile_rows, [&](const Block& block) {
+    multiply_block(work, arithmetic, block, runs_of_rows(block, tile_rows, kAllRows), kNothing);
   });
 }
 
 /// In whole numbers; false, and nothing done, where floats are the better choice: for float32 x,
-/// codes that are none, x with infinities or too many outliers.
+/// codes that are none, x with infinities, too many outliers or doubtful rows.
 bool multiply_numbers(const QuantizedWork& work, const CodecKernels* codec) {
   const NumbersKernels* kernels = numbers_kernels();
   if (kernels == nullptr || codec == nullptr || codec->unpack_numbers == nullptr) return false;
   const bool medium = matmul_precision() == MatmulPrecision::kMedium;
-  if (!medium && (work.x.dtype() == Dtype::kFloat32 || work.inner < kLeastColumnsOf16Bits)) {
+  const size_t groups = work.inner / static_cast<size_t>(work.w.quantization().group_size);
+  if (!medium && (work.x.dtype() == Dtype::kFloat32 || work.inner < kLeastColumnsOf16Bits ||
+                  groups > kMostGroupsOfFloats)) {
     return false;
   }
-  const NumbersArithmetic arithmetic(work, *kernels, *codec, medium && codec->run_quads != 0);
-  if (!arithmetic.usable()) return false;
-  multiply_tiles(work, arithmetic);
+  const NumbersArithmetic numbers(work, *kernels, *codec, medium);
+  if (!numbers.usable()) return false;
+  if (numbers.bounds() == nullptr) {
+    multiply_all(work, numbers);
+    return true;
+  }
+  DoubtfulRows doubtful(work);
+  multiply_judged(work, numbers, doubtful);
+  if (doubtful.any()) multiply_doubtful(work, codec, doubtful);
   return true;
 }
 
@@ -391,7 +312,7 @@ bool multiply_numbers(const QuantizedWork& work, const CodecKernels* codec) {
 void multiply_by_rows(const QuantizedWork& work) {
   const CodecKernels* codec = block_kernels(work);
   if (multiply_numbers(work, codec)) return;
-  multiply_tiles(work, FloatsArithmetic(work, codec));
+  multiply_all(work, FloatsArithmetic(work, codec));
 }
 
 }  // namespace nybble

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/codec_cases.h"
+#include "support/panels.h"
 #include "support/targets.h"
 
 namespace nybble {
@@ -20,46 +21,6 @@ using NumbersOnTarget = test::OnTarget;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-
-/// The places of a block in the order of a panel: that of bytes, but whole groups.
-std::vector<size_t> panel_order(const Quantization& q, const CodecKernels& kernels) {
-  std::vector<size_t> order(kernels.byte_order, kernels.byte_order + kCodeBlock);
-  const auto group = static_cast<size_t>(q.group_size);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return a / group < b / group; });
-  return order;
-}
-
-/// Rows first_row .. of c as a panel of `Code`, with what multiplies it.
-template <class Code>
-struct WPanel {
-  size_t tile_columns;
-  size_t first_column;
-  size_t columns;
-  Guarded<Code> codes;
-  Guarded<float> scales;
-  Guarded<float> rests;
-
-  WPanel(const GuardedCase& c, void (*unpack)(const TilePanel&), size_t tile, size_t rows,
-         size_t first, size_t count)
-      : tile_columns(tile),
-        first_column(first),
-        columns(count),
-        codes(columns * tile),
-        scales(columns / c.group_size() * tile),
-        rests(columns / c.group_size() * tile) {
-    const PackedMatrix w = c.packed();
-    unpack({.w = &w,
-            .first_row = c.rows - rows,
-            .rows = rows,
-            .tile_columns = tile,
-            .first_column = first,
-            .columns = columns,
-            .codes = codes.data(),
-            .scales = scales.data(),
-            .rests = rests.data()});
-  }
-};
 
 /// `code` is what panel row n has for column k.
 void expect_weight(const GuardedCase& c, size_t row, size_t k, double code, double scale,
@@ -134,7 +95,7 @@ struct XPanel {
   size_t tile_rows;
   Guarded<int16_t> numbers, low;
   Guarded<uint8_t> low_used;
-  Guarded<float> scales, sums;
+  Guarded<float> scales, sums, residuals;
   NumbersFound found;
 
   XPanel(const std::vector<float>& x, size_t columns, size_t group, const NumbersKernels& kernels,
@@ -144,7 +105,8 @@ struct XPanel {
         low(columns * tile_rows),
         low_used(columns / group, 0),
         scales(columns / group * tile_rows),
-        sums(columns / group * tile_rows) {
+        sums(columns / group * tile_rows),
+        residuals(columns / group * tile_rows) {
     const Guarded<float> guarded(x);
     found = (bytes ? kernels.pack_bytes : kernels.pack)({
         .x = guarded.data(),
@@ -159,6 +121,7 @@ struct XPanel {
         .low_used = low_used.data(),
         .scales = scales.data(),
         .sums = sums.data(),
+        .residuals = residuals.data(),
     });
   }
 };
@@ -255,6 +218,36 @@ TEST_P(NumbersOnTarget, TilesOfNumbersAndBytes) {
           expect_tile(c, x, quads, bytes, rows_of_w,
                       multiply_panels(quads, bytes, group, *numbers, kernels, stride), stride);
         }
+      }
+    }
+  });
+}
+
+TEST_P(NumbersOnTarget, ResidualsAreWhatRoundingLeaves) {
+  const NumbersKernels* numbers = numbers_kernels();
+  if (numbers == nullptr) GTEST_SKIP();
+  for_all_formats([&](const Quantization& q, const CodecKernels& kernels) {
+    if (kernels.unpack_numbers == nullptr) return;
+    const auto group = static_cast<size_t>(q.group_size);
+    const size_t columns = 2 * std::max<size_t>(group, kCodeBlock);
+    const std::vector<size_t> order = panel_order(q, kernels);
+    std::vector<float> x = normal_floats(numbers->rows * columns);
+    x[3] = x[columns + 5] = 1000.0f;  // whose groups have low parts
+    const XPanel panel(x, columns, group, *numbers, kernels, false);
+    ASSERT_NE(panel.found.low_groups, 0);
+    for (size_t m = 0; m < numbers->rows; ++m) {
+      std::vector<double> squares(columns / group);
+      for (size_t at = 0; at < columns; ++at) {
+        const size_t k = at - at % kCodeBlock + order[at % kCodeBlock], g = k / group;
+        const size_t place = (at / 2 * numbers->rows + m) * 2 + at % 2;
+        double number = panel.numbers[place];
+        if (panel.low_used[g] != 0) number += 0x1p-16 * panel.low[place];
+        const double scale = panel.scales[g * numbers->rows + m];
+        squares[g] += std::pow(x[m * columns + k] - scale * number, 2);
+      }
+      for (size_t g = 0; g < squares.size(); ++g) {
+        const double residual = std::sqrt(squares[g]);
+        ASSERT_NEAR(panel.residuals[g * numbers->rows + m], residual, 1e-5 * residual + 1e-30);
       }
     }
   });

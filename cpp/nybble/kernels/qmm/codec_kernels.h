@@ -162,6 +162,9 @@ struct ColumnsTask {
 // against the bias. A panel holds pairs of neighbours in k (of the codec's order):
 //   x  [pairs][tile_rows][2]    w  [pairs][tile_columns][2]
 
+/// The most rows of a tile of numbers, whatever the instruction set.
+inline constexpr size_t kMaxNumbersRows = 12;
+
 /// Rows of x as one panel: rows <= tile_rows, those that are missing are zero.
 struct NumbersRows {
   const float* x;  // [rows][columns], x_stride apart
@@ -176,6 +179,7 @@ struct NumbersRows {
   uint8_t* low_used;     // [columns / group]
   float* scales;         // [columns / group][tile_rows]
   float* sums;           // [columns / group][tile_rows]: of the numbers and their low parts, scaled
+  float* residuals;      // [columns / group][tile_rows]: the root of the sum of residual^2
 };
 
 /// What was found in x. Of numbers out of range, infinities among them, there are no panels.
@@ -204,6 +208,8 @@ struct TilePanel {
   void* codes;
   float* scales;  // [groups][tile_columns]
   float* rests;   // [groups][tile_columns]
+  float*
+      largest;  // [groups][tile_columns]: the largest |w| that a code stands for; bytes have none
 };
 
 /// c[i * c_stride + j] += sum_k x[i,k] * w[j,k], all tile_rows x tile_columns of it.

@@ -76,15 +76,14 @@ HWY_INLINE void find_squares(const float* scales, const float* biases, size_t co
   const FloatsTag d;
   for (size_t i = 0; i < count; i += kFloatsLanes) {
     const auto scale = hn::Load(d, scales + i);
+    auto largest = scale;
     if constexpr (kSameZeros<Codec>) {
       constexpr float kSpan = HWY_MAX(Codec::kZero, Codec::kLargest - Codec::kZero);
-      const auto largest = hn::Mul(scale, hn::Set(d, kSpan));
-      hn::Store(hn::Mul(largest, largest), d, squares + i);
+      largest = hn::Mul(scale, hn::Set(d, kSpan));
     } else {
-      const auto bias = hn::Load(d, biases + i);
-      const auto end = hn::MulAdd(scale, hn::Set(d, static_cast<float>(Codec::kLargest)), bias);
-      hn::Store(hn::Max(hn::Mul(bias, bias), hn::Mul(end, end)), d, squares + i);
+      largest = largest_weights(d, scale, hn::Load(d, biases + i), float{Codec::kLargest});
     }
+    hn::Store(hn::Mul(largest, largest), d, squares + i);
   }
 }
 

@@ -5,6 +5,7 @@
 // Two neighbours in k share a 32-bit lane and are multiplied and added by one instruction. With 16
 // registers 6 x 2 sums leave room for two vectors of w and one of x, with 32 registers 12 x 2.
 
+#include <cmath>
 #include <cstring>
 
 #include "nybble/kernels/qmm/codec_kernels.h"
@@ -33,6 +34,7 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr size_t kNumbersRows = kVectorRegisters == 32 ? 12 : 6;
+static_assert(kNumbersRows <= kMaxNumbersRows);
 using NumbersTag = hn::ScalableTag<int32_t>;
 constexpr size_t kNumbersLanes = hn::MaxLanes(NumbersTag());
 constexpr size_t kNumbersColumns = 2 * kNumbersLanes;
@@ -163,8 +165,6 @@ void multiply_numbers(const NumbersTile& tile) {
   }
 }
 
-constexpr size_t kMaxTileRows = 12;
-
 /// A piece of a row holds whole blocks of codes: one group, or two of 16.
 constexpr size_t kMaxPieceGroups = 2;
 
@@ -172,6 +172,7 @@ constexpr size_t kMaxPieceGroups = 2;
 struct RowNumbers {
   alignas(64) int32_t numbers[kMaxPiece];
   float scales[kMaxPieceGroups];
+  float residuals[kMaxPieceGroups];
   bool in_range;
   bool tame;
   float nan;
@@ -184,7 +185,7 @@ void round_to_numbers(const float* x, size_t piece, size_t group, RowNumbers& ro
   row.tame = true;
   for (size_t k = 0; k < piece; k += group) {
     float& scale = row.scales[k / group];
-    scale = 0.0f;
+    scale = row.residuals[k / group] = 0.0f;
     const float largest = largest_of(x + k, group);
     if (!(largest <= kLargestX && largest >= kSmallestX)) {
       std::memset(row.numbers + k, 0, group * sizeof(int32_t));
@@ -194,6 +195,7 @@ void round_to_numbers(const float* x, size_t piece, size_t group, RowNumbers& ro
     }
     scale = choose_scale(largest, kPlanes);
     const Rounded rounded = round_group(x + k, group, scale, kPlanes, row.numbers + k);
+    row.residuals[k / group] = rounded.residual;
     row.tame = row.tame && rounded.exact;
   }
 }
@@ -223,7 +225,7 @@ void store_numbers(const NumbersRows& rows, const RowNumbers& row, size_t piece,
 
 NumbersFound pack(const NumbersRows& rows) {
   NumbersFound found{true, 0};
-  RowNumbers row[kMaxTileRows];
+  RowNumbers row[kMaxNumbersRows];
   const size_t piece = HWY_MAX(rows.group, kCodeBlock);
   for (size_t at = 0; at < rows.columns; at += piece) {
     bool low = false;
@@ -244,12 +246,16 @@ NumbersFound pack(const NumbersRows& rows) {
         const float scale = row[i].scales[k / rows.group];
         const float unit = low ? scale * 0x1p-16f : scale;
         int32_t* numbers = row[i].numbers + k;
-        if (low && scale != 0.0f) round_part(x + k, rows.group, unit, numbers);
+        float residual = row[i].residuals[k / rows.group];
+        if (low && scale != 0.0f) {
+          residual = unit * std::sqrt(round_part(x + k, rows.group, unit, numbers).squares);
+        }
         int64_t sum = 0;
         for (size_t j = 0; j < rows.group; ++j) sum += numbers[j];
         const size_t g = (at + k) / rows.group * rows.tile_rows + i;
         rows.scales[g] = scale;
         rows.sums[g] = row[i].nan != 0.0f ? row[i].nan : static_cast<float>(sum) * unit;
+        rows.residuals[g] = residual;
       }
       store_numbers(rows, row[i], piece, at, i, low);
     }

@@ -220,7 +220,7 @@ struct EightRows {
 /// Scales, rests and zeros of 8 rows, group after group. Without zeros the rests are the biases.
 template <class Codec>
 struct EightScales {
-  static constexpr float kLargest = std::is_same_v<Codec, E2m1Codes> ? 24.0f : Codec::kLargest;
+  static constexpr float kLargest = Codec::kLargest;
 
   alignas(32) float zeros[kMaxPanelGroups][8];
 
@@ -241,6 +241,8 @@ struct EightScales {
     }
     if (with_zeros) {
       for (size_t g = 0; g < groups; ++g) {
+        find_largest(panel.scales + g * stride + first, panel.rests + g * stride + first,
+                     panel.largest + g * stride + first);
         find_zeros(panel.scales + g * stride + first, panel.rests + g * stride + first, zeros[g]);
         if (panel.w->biases == nullptr) std::fill_n(panel.rests + g * stride + first, 8, 0.0f);
       }
@@ -248,6 +250,14 @@ struct EightScales {
   }
 
  private:
+  static void find_largest(const float* scales, const float* biases, float* largest) {
+    const hn::CappedTag<float, 8> d;
+    for (size_t n = 0; n < 8; n += hn::Lanes(d)) {
+      const auto scale = hn::LoadU(d, scales + n);
+      hn::StoreU(largest_weights(d, scale, hn::LoadU(d, biases + n), kLargest), d, largest + n);
+    }
+  }
+
   /// The codes that stand for about zero: subtracted from all, they leave little for the sums of x
   /// to cancel.
   static void find_zeros(const float* scales, float* rests, float* zeros) {

@@ -98,6 +98,13 @@ HWY_INLINE V zero_codes(D d, V scale, V bias, float largest) {
   return hn::IfThenElseZero(hn::Gt(zero, hn::Zero(d)), in_range);
 }
 
+/// The largest |w| that codes 0 .. largest_code stand for.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V largest_weights(D d, V scale, V bias, float largest_code) {
+  const auto end = hn::MulAdd(scale, hn::Set(d, largest_code), bias);
+  return hn::Max(hn::Abs(bias), hn::Abs(end));
+}
+
 /// minus_zeros = about the codes next to the weight 0, negative, as int32 in the place of floats;
 /// biases become the rests, bias + zero * scale, with one rounding. To whole vectors.
 ///

@@ -1,0 +1,314 @@
+#include "nybble/kernels/qmm/bounds.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nybble/kernels/qmm/bounds.cpp"
+#include "hwy/foreach_target.h"  // must precede highway.h
+#include "hwy/highway.h"
+#include "nybble/kernels/simd/dot8-inl.h"
+#include "nybble/kernels/simd/pin-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace nybble::HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+
+const BoundsKernels* bounds_table() { return nullptr; }
+
+#else
+
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using FloatsTag = hn::ScalableTag<float>;
+using Floats = hn::Vec<FloatsTag>;
+
+// Weights beyond these promise nothing: their squares leave the range of float.
+constexpr float kLargest = 0x1p60f;
+constexpr float kSmallest = 0x1p-60f;
+// Rounding errors of the bounds themselves are smaller.
+constexpr float kSlack = 1.0f + 0x1p-12f;
+
+float sum_of(Floats v) { return hn::GetLane(hn::SumOfLanes(FloatsTag(), v)); }
+
+/// The thresholds that are tried, in units of the mean of |x|.
+constexpr float kThresholds[] = {0.125f, 0.25f, 0.5f, 0.75f, 1.0f, 1.5f, 2.0f, 3.0f};
+constexpr size_t kCount = std::size(kThresholds);
+
+ThresholdOfX threshold_of_x(const float* x, size_t count) {
+  const FloatsTag d;
+  auto sum = hn::Zero(d);
+  for (size_t k = 0; k < count; k += hn::Lanes(d)) sum = hn::Add(sum, hn::Abs(hn::LoadU(d, x + k)));
+  const auto columns = static_cast<float>(count);
+  const float mean = sum_of(sum) / columns;
+  // Or NaN, or so small that it is of no use.
+  if (!(mean > 0x1p-100f)) return {0.0f, 0.0f};
+  const auto inverse = hn::Set(d, 1.0f / mean);
+  Floats squares[kCount];
+  for (auto& square : squares) square = hn::Zero(d);
+  for (size_t k = 0; k < count; k += hn::Lanes(d)) {
+    const auto value = hn::Mul(hn::Abs(hn::LoadU(d, x + k)), inverse);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kCount; ++i) {
+      const auto short_of = hn::Max(hn::Sub(hn::Set(d, kThresholds[i]), value), hn::Zero(d));
+      squares[i] = hn::MulAdd(short_of, short_of, squares[i]);
+    }
+  }
+  // Of normal numbers the mean of |w| is 0.8 of their root mean square.
+  constexpr float kMeanOfNormal = 0.8f;
+  ThresholdOfX best{0.0f, 0.0f};
+  float most = 0.0f;
+  for (size_t i = 0; i < kCount; ++i) {
+    const float part = kThresholds[i];
+    const float shortfall = std::sqrt(sum_of(squares[i]));
+    const float promised = kMeanOfNormal * part * columns - shortfall * std::sqrt(columns);
+    if (promised > most) {
+      most = promised;
+      best = {part * mean, shortfall * mean * kSlack};
+    }
+  }
+  return best;
+}
+
+/// The largest |w| of each column, by which all are divided before squares are taken; 0 if that is
+/// out of range, or not finite.
+Floats units_of(const TilePanel& panel, size_t groups, size_t column) {
+  const FloatsTag d;
+  auto largest = hn::Zero(d);
+  auto in_range = hn::Eq(largest, largest);
+  for (size_t g = 0; g < groups; ++g) {
+    const auto weight = hn::LoadU(d, panel.largest + g * panel.tile_columns + column);
+    in_range = hn::And(in_range, hn::Le(weight, hn::Set(d, kLargest)));  // which NaN is not
+    largest = hn::Max(largest, weight);
+  }
+  in_range = hn::And(in_range, hn::Ge(largest, hn::Set(d, kSmallest)));
+  return hn::IfThenElseZero(in_range, largest);
+}
+
+/// What is known of the codes of a group, a column in a lane.
+struct GroupSums {
+  Floats codes;     // their sum
+  Floats absolute;  // the sum of |code|
+  Floats squares;   // the sum of code^2
+  Floats positive;  // how many are
+  Floats negative;
+};
+
+/// Of `pairs` pairs [pairs][tile_columns][2]. Up to 64 pairs of codes of up to 255 fit 16 bits.
+GroupSums sums_of_group(const int16_t* codes, size_t pairs, size_t tile_columns) {
+  const FloatsTag d;
+  const hn::RebindToSigned<FloatsTag> di;
+  const hn::Repartition<int16_t, FloatsTag> d16;
+  const auto zero = hn::Zero(d16);
+  auto sum = zero;
+  auto absolute = zero;
+  auto minus_positive = zero;
+  auto minus_negative = zero;
+  auto squares = hn::Zero(di);
+  for (size_t pair = 0; pair < pairs; ++pair, codes += 2 * tile_columns) {
+    const auto code = hn::LoadU(d16, codes);
+    add_pinned(d16, sum, code);
+    add_pinned(d16, absolute, hn::Abs(code));
+    add_pinned(di, squares, add_pair_products(di, code, code));
+    add_pinned(d16, minus_positive, hn::VecFromMask(d16, hn::Gt(code, zero)));
+    add_pinned(d16, minus_negative, hn::VecFromMask(d16, hn::Lt(code, zero)));
+  }
+  const auto of_both = [&](auto numbers, int16_t factor) HWY_ATTR {
+    return hn::ConvertTo(d, add_pair_products(di, numbers, hn::Set(d16, factor)));
+  };
+  return {of_both(sum, 1), of_both(absolute, 1), hn::ConvertTo(d, squares),
+          of_both(minus_positive, -1), of_both(minus_negative, -1)};
+}
+
+/// Columns column .. column + Lanes(float) - 1 of the panel.
+///
+/// With w = scale * code + rest, |rest| is at most about half of |scale|, or has the sign of all
+/// scale * code. So |w| is |scale * code| with |rest| added where these have the same sign,
+/// subtracted where they have not, and is |rest| where the code is 0.
+void bounds_of_columns(const TilePanel& panel, size_t column, float* sums, float* norms) {
+  const FloatsTag d;
+  const size_t group = panel.w->group_size;
+  const size_t groups = panel.columns / group;
+  const auto unit = units_of(panel, groups, column);
+  const auto in_range = hn::Gt(unit, hn::Zero(d));
+  const auto inverse = hn::IfThenElseZero(in_range, hn::Div(hn::Set(d, 1.0f), unit));
+  const auto* codes = static_cast<const int16_t*>(panel.codes) + 2 * column;
+  const auto count = hn::Set(d, static_cast<float>(group));
+  auto sum = hn::Zero(d);
+  auto square = hn::Zero(d);
+  for (size_t g = 0; g < groups; ++g) {
+    const GroupSums of = sums_of_group(codes, group / 2, panel.tile_columns);
+    codes += group * panel.tile_columns;
+    const size_t at = g * panel.tile_columns + column;
+    const auto scale = hn::Mul(hn::LoadU(d, panel.scales + at), inverse);
+    const auto rest = hn::Mul(hn::LoadU(d, panel.rests + at), inverse);
+    const auto with_sign_of_scale = hn::Xor(rest, hn::And(scale, hn::Set(d, -0.0f)));
+    const auto zeros = hn::Sub(count, hn::Add(of.positive, of.negative));
+    sum = hn::MulAdd(hn::Abs(scale), of.absolute, sum);
+    sum = hn::MulAdd(with_sign_of_scale, hn::Sub(of.positive, of.negative), sum);
+    sum = hn::MulAdd(hn::Abs(rest), zeros, sum);
+    // scale^2 * squares + 2 * scale * rest * codes + rest^2 * count
+    const auto mixed = hn::MulAdd(scale, of.squares, hn::Mul(hn::Add(rest, rest), of.codes));
+    square = hn::MulAdd(scale, mixed, square);
+    square = hn::MulAdd(hn::Mul(rest, rest), count, square);
+  }
+  const auto norm = hn::Mul(hn::Sqrt(square), hn::Mul(unit, hn::Set(d, kSlack)));
+  hn::StoreU(hn::IfThenElseZero(in_range, hn::Mul(sum, unit)), d, sums + column);
+  hn::StoreU(hn::IfThenElseZero(in_range, norm), d, norms + column);
+}
+
+void bounds_of_w(const TilePanel& panel, float* sums, float* norms) {
+  for (size_t column = 0; column < panel.tile_columns; column += hn::MaxLanes(FloatsTag())) {
+    bounds_of_columns(panel, column, sums, norms);
+  }
+}
+
+// Parts of less than this of the unit count as so much. No bound is smaller for it, and squares of
+// what is left and their products stay in float's range.
+constexpr float kLeastPart = 0x1p-30f;
+
+/// In place: every column in a unit of its own, about sum |w|, the largest |w| as squares. Returns
+/// the least of each sum and the largest of all else in `worst`, of one column.
+void finish_w(const BoundsOfW& w, size_t panels, size_t groups, const BoundsOfW& worst) {
+  const FloatsTag d;
+  const auto infinity = hn::Set(d, std::numeric_limits<float>::infinity());
+  std::fill_n(worst.sums, panels, std::numeric_limits<float>::infinity());
+  std::fill_n(worst.norms, panels, 0.0f);
+  std::fill_n(worst.squares, groups, 0.0f);
+  const auto keep_least = [&](float& to, Floats v)
+                              HWY_ATTR { to = HWY_MIN(to, hn::GetLane(hn::MinOfLanes(d, v))); };
+  const auto keep_largest = [&](float& to, Floats v)
+                                HWY_ATTR { to = HWY_MAX(to, hn::GetLane(hn::MaxOfLanes(d, v))); };
+  for (size_t n = 0; n < w.columns; n += hn::Lanes(d)) {
+    auto unit = hn::Zero(d);
+    for (size_t p = 0; p < panels; ++p) {
+      unit = hn::Add(unit, hn::LoadU(d, w.sums + p * w.columns + n));
+    }
+    for (size_t g = 0; g < groups; ++g) {
+      unit = hn::Max(unit, hn::LoadU(d, w.squares + g * w.columns + n));
+    }
+    const auto used = hn::Gt(unit, hn::Zero(d));
+    const auto inverse = hn::IfThenElseZero(used, hn::Div(hn::Set(d, 1.0f), unit));
+    for (size_t p = 0; p < panels; ++p) {
+      float* sums = w.sums + p * w.columns + n;
+      float* norms = w.norms + p * w.columns + n;
+      const auto sum = hn::Mul(hn::LoadU(d, sums), inverse);
+      const auto norm = hn::Mul(hn::LoadU(d, norms), inverse);
+      hn::StoreU(sum, d, sums);
+      hn::StoreU(norm, d, norms);
+      keep_least(worst.sums[p], hn::IfThenElse(used, sum, infinity));
+      keep_largest(worst.norms[p], norm);
+    }
+    for (size_t g = 0; g < groups; ++g) {
+      float* to = w.squares + g * w.columns + n;
+      const auto part = hn::Mul(hn::LoadU(d, to), inverse);
+      const auto is_any = hn::Gt(part, hn::Zero(d));
+      const auto root = hn::IfThenElseZero(is_any, hn::Max(part, hn::Set(d, kLeastPart)));
+      const auto square = hn::Mul(root, root);
+      hn::StoreU(square, d, to);
+      keep_largest(worst.squares[g], square);
+    }
+  }
+  for (size_t p = 0; p < panels; ++p) {
+    if (worst.sums[p] == std::numeric_limits<float>::infinity()) worst.sums[p] = 0.0f;
+  }
+}
+
+/// Whether a variance is within what the contract leaves a sum of a size, of all lanes.
+bool is_within(const BoundsTask& task, Floats variance, Floats size) {
+  const FloatsTag d;
+  const auto ratio = hn::Set(d, task.deviations_per_bound * task.deviations_per_bound * kSlack);
+  return hn::AllTrue(d, hn::Le(hn::Mul(variance, ratio), hn::Mul(size, size)));
+}
+
+/// kVectors vectors of columns from `column` on.
+template <size_t kVectors>
+bool columns_within(const BoundsTask& task, size_t column) {
+  const FloatsTag d;
+  Floats variance[kVectors];
+  Floats size[kVectors];
+#pragma GCC unroll 4
+  for (size_t v = 0; v < kVectors; ++v) variance[v] = size[v] = hn::Zero(d);
+  const float* squares = task.w.squares + column;
+  for (size_t g = 0; g < task.groups; ++g, squares += task.w.columns) {
+    const auto square = hn::Set(d, task.squares_of_x[g]);
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kVectors; ++v) {
+      variance[v] = hn::MulAdd(square, hn::LoadU(d, squares + v * hn::Lanes(d)), variance[v]);
+    }
+  }
+  for (size_t p = 0; p < task.panels; ++p) {
+    const auto threshold = hn::Set(d, task.x[p].threshold);
+    const auto shortfall = hn::Set(d, task.x[p].shortfall);
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kVectors; ++v) {
+      const size_t at = p * task.w.columns + column + v * hn::Lanes(d);
+      const auto sum = hn::Mul(threshold, hn::LoadU(d, task.w.sums + at));
+      const auto part = hn::NegMulAdd(shortfall, hn::LoadU(d, task.w.norms + at), sum);
+      size[v] = hn::Add(size[v], hn::Max(part, hn::Zero(d)));
+    }
+  }
+  bool within = true;
+#pragma GCC unroll 4
+  for (size_t v = 0; v < kVectors; ++v) within = within && is_within(task, variance[v], size[v]);
+  return within;
+}
+
+/// A single column: lanes are groups.
+bool column_within(const BoundsTask& task) {
+  const FloatsTag d;
+  auto products = hn::Zero(d);
+  size_t g = 0;
+  for (; g + hn::Lanes(d) <= task.groups; g += hn::Lanes(d)) {
+    products =
+        hn::MulAdd(hn::LoadU(d, task.squares_of_x + g), hn::LoadU(d, task.w.squares + g), products);
+  }
+  float variance = sum_of(products);
+  for (; g < task.groups; ++g) variance += task.squares_of_x[g] * task.w.squares[g];
+  float size = 0.0f;
+  for (size_t p = 0; p < task.panels; ++p) {
+    const ThresholdOfX& x = task.x[p];
+    size += HWY_MAX(x.threshold * task.w.sums[p] - x.shortfall * task.w.norms[p], 0.0f);
+  }
+  return is_within(task, hn::Set(d, variance), hn::Set(d, size));
+}
+
+bool all_within(const BoundsTask& task) {
+  if (task.w.columns == 1) return column_within(task);
+  constexpr size_t kLanes = hn::MaxLanes(FloatsTag());
+  size_t column = 0;
+  for (; column + 4 * kLanes <= task.w.columns; column += 4 * kLanes) {
+    if (!columns_within<4>(task, column)) return false;
+  }
+  for (; column < task.w.columns; column += kLanes) {
+    if (!columns_within<1>(task, column)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+const BoundsKernels* bounds_table() {
+  static constexpr BoundsKernels kernels{.threshold_of_x = &threshold_of_x,
+                                         .bounds_of_w = &bounds_of_w,
+                                         .finish_w = &finish_w,
+                                         .all_within = &all_within};
+  return &kernels;
+}
+
+#endif  // not scalar
+
+}  // namespace nybble::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nybble {
+HWY_EXPORT(bounds_table);
+const BoundsKernels* bounds_kernels() { return HWY_DYNAMIC_DISPATCH(bounds_table)(); }
+}  // namespace nybble
+#endif

@@ -1,0 +1,65 @@
+#pragma once
+
+// What is known of all products of a row of x and a row of w from numbers of each row alone, so
+// that tiles of 16-bit x need not judge every product while they add it up.
+//
+// Rounding x leaves residuals. Whether they matter depends on sum |x * w|, which no product shows.
+// For any threshold t >= 0, |x| >= t - max(t - |x|, 0), so that by Cauchy and Schwarz
+//
+//   sum |x * w|  >=  t * sum |w| - shortfall * norm(w),    shortfall = norm(max(t - |x|, 0))
+//
+// with norm the root of the sum of squares. It is taken panel by panel of columns. Residuals have
+// random signs, so that the error has a variance of at most
+//
+//   sum over groups of  (sum residual^2) * (max |w|)^2
+//
+// Of normal x and w the first is about half of sum |x * w|; where half of x is 0 or a product of
+// two normal numbers, a tenth to a quarter.
+
+#include <cstddef>
+
+#include "nybble/kernels/qmm/codec_kernels.h"
+
+namespace nybble {
+
+/// What is kept of a panel of a row of x: the threshold that promises most for weights that are
+/// normal numbers. Zeros where x is 0, or has NaN.
+struct ThresholdOfX {
+  float threshold;
+  float shortfall;
+};
+
+/// Of rows of w, which are columns of y: all [panels][columns], but for squares [groups][columns].
+/// columns are whole vectors, or one.
+struct BoundsOfW {
+  float* sums;     // sum |w|
+  float* norms;    // norm(w)
+  float* squares;  // max |w|^2; before finish_w the root of it
+  size_t columns;
+};
+
+/// A row of x and some of w. Units cancel; they have to be such that squares stay in float's range.
+struct BoundsTask {
+  size_t panels;
+  size_t groups;
+  const ThresholdOfX* x;      // [panels]
+  const float* squares_of_x;  // [groups]: sum residual^2
+  BoundsOfW w;
+  float deviations_per_bound;  // so many standard deviations / what they may be of sum |x * w|
+};
+
+struct BoundsKernels {
+  ThresholdOfX (*threshold_of_x)(const float* x, size_t count);
+  /// sums and norms [tile_columns] of a panel of unpack_numbers. Zero where weights are not finite
+  /// or so large or small that their squares leave float's range.
+  void (*bounds_of_w)(const TilePanel& panel, float* sums, float* norms);
+  /// Puts every column into a unit of its own, and into `worst` the least of their sums and the
+  /// largest of all else: where that column is within the contract, no other need be looked at.
+  void (*finish_w)(const BoundsOfW& w, size_t panels, size_t groups, const BoundsOfW& worst);
+  /// Whether the errors of all products are within the contract.
+  bool (*all_within)(const BoundsTask& task);
+};
+/// Those of the instruction set in use; nullptr on the scalar one, which has no tiles of numbers.
+const BoundsKernels* bounds_kernels();
+
+}  // namespace nybble

@@ -1,0 +1,114 @@
+#include "nybble/ops/quantized_bounds.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace nybble {
+namespace {
+
+// So many standard deviations have to be within what the contract leaves to the residuals of 16-bit
+// x: three quarters of 2^-15 of sum |x * w|. Adding up to kMostGroupsOfFloats groups in float takes
+// less than the rest.
+constexpr float kDeviationsPerBound = 4.0f / (0.75f * 0x1p-15f);
+
+// Residuals of less than this of the unit count as so much. No bound is smaller for it, and squares
+// stay in float's range.
+constexpr float kLeastPart = 0x1p-30f;
+
+}  // namespace
+
+BoundsOfX::BoundsOfX(const QuantizedWork& work, const PanelOrder& order)
+    : rows_(work.batches * work.rows),
+      inner_(work.inner),
+      columns_(order.columns),
+      group_(static_cast<size_t>(work.w.quantization().group_size)),
+      panels_(divide_up(work.inner, order.columns)),
+      groups_(work.inner / group_),
+      thresholds_(rows_ * panels_),
+      squares_(rows_ * groups_) {}
+
+void BoundsOfX::set(size_t row, size_t k, const float* x, const float* residuals, size_t stride) {
+  const size_t count = std::min(columns_, inner_ - k);
+  thresholds_[row * panels_ + k / columns_] = bounds_kernels()->threshold_of_x(x, count);
+  float* to = squares_.data() + row * groups_ + k / group_;
+  for (size_t g = 0; g < count / group_; ++g) to[g] = residuals[g * stride];
+}
+
+size_t BoundsOfX::finish() {
+  size_t doubtful = 0;
+  for (size_t row = 0; row < rows_; ++row) doubtful += finish_row(row) ? 0 : 1;
+  return doubtful;
+}
+
+bool BoundsOfX::finish_row(size_t row) {
+  ThresholdOfX* thresholds = thresholds_.data() + row * panels_;
+  float* squares = squares_.data() + row * groups_;
+  float unit = *std::max_element(squares, squares + groups_);
+  for (size_t p = 0; p < panels_; ++p) unit = std::max(unit, thresholds[p].threshold);
+  if (unit == 0.0f) return true;
+  const float inverse = 1.0f / unit;
+  // Of random weights, in units of their root mean square.
+  constexpr float kMean = 0.78f;
+  constexpr float kLargestSquare = 2.8f * 2.8f;
+  float size = 0.0f;
+  float variance = 0.0f;
+  for (size_t p = 0; p < panels_; ++p) {
+    thresholds[p].threshold *= inverse;
+    thresholds[p].shortfall *= inverse;
+    const auto count = static_cast<float>(std::min(columns_, inner_ - p * columns_));
+    size += std::max(
+        0.0f, thresholds[p].threshold * kMean * count - thresholds[p].shortfall * std::sqrt(count));
+  }
+  for (size_t g = 0; g < groups_; ++g) {
+    if (squares[g] == 0.0f) continue;
+    const float part = std::max(squares[g] * inverse, kLeastPart);
+    squares[g] = part * part;
+    variance += squares[g] * kLargestSquare;
+  }
+  return kDeviationsPerBound * std::sqrt(variance) <= size;
+}
+
+BlockJudge::Bounds::Bounds(const BoundsOfX& x, size_t columns)
+    : memory((2 * x.panels() + x.groups()) * columns),
+      of{.sums = memory.data(),
+         .norms = memory.data() + x.panels() * columns,
+         .squares = memory.data() + 2 * x.panels() * columns,
+         .columns = columns} {}
+
+BlockJudge::BlockJudge(const BoundsOfX& x, size_t tile_columns, const Block& block)
+    : x_(x),
+      rows_(block.rows),
+      w_(x, divide_up(block.columns, tile_columns) * tile_columns),
+      worst_(x, 1) {}
+
+void BlockJudge::add(const TilePanel& panel, size_t j) {
+  const size_t columns = w_.of.columns;
+  const size_t at = panel.first_column / x_.columns() * columns + j;
+  bounds_kernels()->bounds_of_w(panel, w_.of.sums + at, w_.of.norms + at);
+  const float* from = panel.largest;
+  float* to = w_.of.squares + panel.first_column / x_.group() * columns + j;
+  for (size_t g = 0; g < panel.columns / x_.group(); ++g) {
+    // Whatever becomes of weights that are not finite is within the contract.
+    for (size_t n = 0; n < panel.tile_columns; ++n) to[n] = std::isfinite(from[n]) ? from[n] : 0.0f;
+    from += panel.tile_columns;
+    to += columns;
+  }
+}
+
+void BlockJudge::finish(size_t first_row, uint8_t* doubtful) {
+  bounds_kernels()->finish_w(w_.of, x_.panels(), x_.groups(), worst_.of);
+  for (size_t i = 0; i < rows_; ++i) {
+    doubtful[i] = !all_within(first_row + i, worst_) && !all_within(first_row + i, w_);
+  }
+}
+
+bool BlockJudge::all_within(size_t row, const Bounds& w) const {
+  return bounds_kernels()->all_within({.panels = x_.panels(),
+                                       .groups = x_.groups(),
+                                       .x = x_.thresholds(row),
+                                       .squares_of_x = x_.squares(row),
+                                       .w = w.of,
+                                       .deviations_per_bound = kDeviationsPerBound});
+}
+
+}  // namespace nybble

@@ -1,0 +1,74 @@
+#pragma once
+
+// Which products of tiles of 16-bit x may be off by more than the contract allows, told without
+// looking at each of them (kernels/qmm/bounds.h). Internal to ops.
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "nybble/kernels/qmm/bounds.h"
+#include "nybble/ops/quantized_tiles.h"
+
+namespace nybble {
+
+/// What is needed of x: each row in a unit of its own.
+class BoundsOfX {
+ public:
+  BoundsOfX(const QuantizedWork& work, const PanelOrder& order);
+
+  /// The panel from column k on of a row of all batches' rows. `residuals` of its groups, the
+  /// roots of the sums of squares, are `stride` apart.
+  void set(size_t row, size_t k, const float* x, const float* residuals, size_t stride);
+  /// Once all are set. How many rows are doubtful where weights are normal numbers.
+  size_t finish();
+
+  const ThresholdOfX* thresholds(size_t row) const { return thresholds_.data() + row * panels_; }
+  const float* squares(size_t row) const { return squares_.data() + row * groups_; }
+  size_t columns() const { return columns_; }
+  size_t group() const { return group_; }
+  size_t panels() const { return panels_; }
+  size_t groups() const { return groups_; }
+
+ private:
+  bool finish_row(size_t row);
+
+  size_t rows_;  // of all batches
+  size_t inner_;
+  size_t columns_;  // of a panel
+  size_t group_;
+  size_t panels_;
+  size_t groups_;
+  std::vector<ThresholdOfX> thresholds_;  // [rows][panels]
+  std::vector<float> squares_;            // [rows][groups]: sum residual^2
+};
+
+/// What is needed of the rows of w that meet in a block of y, each in a unit of its own.
+class BlockJudge {
+ public:
+  BlockJudge(const BoundsOfX& x, size_t tile_columns, const Block& block);
+
+  /// A panel of unpack_numbers of the block's columns j, j + 1, ...; every one of them once.
+  void add(const TilePanel& panel, size_t j);
+  /// Once all are added: doubtful[i] = whether row i of the block is, row first_row + i of all
+  /// batches' rows.
+  void finish(size_t first_row, uint8_t* doubtful);
+
+ private:
+  /// Room for what is known of `columns` rows of w.
+  struct Bounds {
+    std::vector<float> memory;
+    BoundsOfW of;
+
+    Bounds(const BoundsOfX& x, size_t columns);
+  };
+
+  bool all_within(size_t row, const Bounds& w) const;
+
+  const BoundsOfX& x_;
+  size_t rows_;
+  Bounds w_;      // of whole tiles
+  Bounds worst_;  // of all of them
+};
+
+}  // namespace nybble
