@@ -20,15 +20,16 @@ size_t align(size_t bytes) { return divide_up(bytes, 64) * 64; }
 
 static_assert(kPanelBytes / (16 * sizeof(float)) + kMaxPanelGroups <= kExactDepth);
 
-/// Products of floats: w = scale * (code - zero) + rest. The rests of a panel are as many columns
-/// more, which meet the sums of x over their groups.
+/// Products of floats: w = scale * (code - zero) + rest. The rests of a panel, in formats that have
+/// any, are as many columns more, which meet the sums of x over their groups.
 class FloatsArithmetic {
  public:
   FloatsArithmetic(const QuantizedWork& work, const CodecKernels* codec)
       : work_(work),
         codec_(codec != nullptr && codec->unpack_floats != nullptr ? codec : nullptr),
         order_(panel_order(work, work.kernels.dense->tile_rows, code_bytes())),
-        group_(static_cast<size_t>(work.w.quantization().group_size)) {
+        group_(static_cast<size_t>(work.w.quantization().group_size)),
+        has_rests_(codec_ != nullptr && work.w.quantization().format->has_biases()) {
     pack();
   }
 
@@ -65,9 +66,7 @@ class FloatsArithmetic {
 
  private:
   /// Columns and groups of a panel, or of more.
-  size_t depth_of(size_t columns) const {
-    return columns + (codec_ != nullptr ? columns / group_ : 0);
-  }
+  size_t depth_of(size_t columns) const { return columns + (has_rests_ ? columns / group_ : 0); }
 
   float* x_at(size_t batch, size_t tile, size_t k) const {
     const size_t depth = depth_of(order_.columns_before(batch, tile, k));
@@ -79,7 +78,7 @@ class FloatsArithmetic {
     order_.for_each([&](size_t batch, size_t tile, size_t k) {
       float* to = x_at(batch, tile, k);
       pack_panel(work_, order_, batch, tile, k, to);
-      if (codec_ != nullptr) add_up_groups(to, order_.columns_from(k));
+      if (has_rests_) add_up_groups(to, order_.columns_from(k));
     });
   }
 
@@ -118,6 +117,7 @@ class FloatsArithmetic {
   const CodecKernels* codec_;
   PanelOrder order_;
   size_t group_;
+  bool has_rests_;
   std::shared_ptr<Buffer> x_;
 };
 

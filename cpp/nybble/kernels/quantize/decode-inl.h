@@ -42,7 +42,7 @@ class RunDecoder {
  public:
   explicit RunDecoder(int bits) : bits_(bits), mask_((1u << bits) - 1) {}
 
-  template <class To>
+  template <bool kStream, class To>
   void decode(uint64_t bytes, float scale, float bias, To* weights) const {
     for (size_t i = 0; i < kDecodeCodes; ++i, bytes >>= bits_) {
       weights[i] = static_cast<To>(
@@ -83,7 +83,8 @@ class RunDecoder {
  public:
   explicit RunDecoder(int bits) : places_(kCodePlaces[bits]), mask_((1u << bits) - 1) {}
 
-  template <class To>
+  /// Streamed floats are aligned to vectors.
+  template <bool kStream, class To>
   HWY_INLINE void decode(uint64_t bytes, float scale, float bias, To* weights) const {
     const hn::CappedTag<float, kDecodeCodes> d;
     const hn::RebindToUnsigned<decltype(d)> du;
@@ -105,7 +106,11 @@ class RunDecoder {
       for (size_t j = 0; j < hn::Lanes(d); ++j) lanes[j] = std::fma(scale, lanes[j], bias);
       value = hn::Load(d, lanes);
 #endif
-      store_narrow(d, value, weights + i);
+      if constexpr (kStream && std::is_same_v<To, float>) {
+        hn::Stream(value, d, weights + i);
+      } else {
+        store_narrow(d, value, weights + i);
+      }
     }
   }
 
@@ -117,20 +122,23 @@ class RunDecoder {
 #endif
 
 /// One group; the 8 bytes from any of its codes on lie before `end`, unless this is the last group.
-template <class To>
+template <bool kStream, class To>
 HWY_INLINE const uint8_t* decode_group(const RunDecoder& decoder, const uint8_t* bytes,
                                        const uint8_t* end, size_t strip_bytes, size_t count,
                                        float scale, float bias, To* weights) {
+  const size_t strips = count / kDecodeCodes;
+  const auto left = static_cast<size_t>(end - bytes);
+  const size_t whole = left < sizeof(uint64_t) ? 0 : (left - sizeof(uint64_t)) / strip_bytes + 1;
   size_t i = 0;
-  for (; i < count && bytes + sizeof(uint64_t) <= end; i += kDecodeCodes, bytes += strip_bytes) {
+  for (; i < HWY_MIN(strips, whole); ++i, bytes += strip_bytes, weights += kDecodeCodes) {
     uint64_t eight;
     std::memcpy(&eight, bytes, sizeof(eight));
-    decoder.decode(eight, scale, bias, weights + i);
+    decoder.decode<kStream>(eight, scale, bias, weights);
   }
-  for (; i < count; i += kDecodeCodes, bytes += strip_bytes) {
+  for (; i < strips; ++i, bytes += strip_bytes, weights += kDecodeCodes) {
     uint64_t eight = 0;
     std::memcpy(&eight, bytes, strip_bytes);
-    decoder.decode(eight, scale, bias, weights + i);
+    decoder.decode<kStream>(eight, scale, bias, weights);
   }
   return bytes;
 }
@@ -142,12 +150,21 @@ void decode(const DecodeRun& run, To* weights) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(run.codes);
   const size_t size = run.group_size;
   const uint8_t* end = bytes + run.groups * size / kDecodeCodes * strip_bytes;
+  // Of floats vectors are parts of lines, which the processor joins; of 16 bits a line is too many.
+  const bool directly =
+      std::is_same_v<To, float> && reinterpret_cast<uintptr_t>(weights) % kLineBytes == 0;
   // A group is at least 32 weights, and as 16-bit floats a whole line of 64 bytes.
   alignas(kLineBytes) To group[kMaxGroupSize];
   for (size_t g = 0; g < run.groups; ++g, weights += size) {
-    To* to = run.stream ? group : weights;
-    bytes = decode_group(decoder, bytes, end, strip_bytes, size, run.scales[g], run.biases[g], to);
-    if (run.stream) stream_bytes(group, weights, size * sizeof(To));
+    const float scale = run.scales[g];
+    const float bias = run.biases[g];
+    if (run.stream && directly) {
+      bytes = decode_group<true>(decoder, bytes, end, strip_bytes, size, scale, bias, weights);
+    } else {
+      To* to = run.stream ? group : weights;
+      bytes = decode_group<false>(decoder, bytes, end, strip_bytes, size, scale, bias, to);
+      if (run.stream) stream_bytes(group, weights, size * sizeof(To));
+    }
   }
 }
 
