@@ -152,6 +152,14 @@ std::vector<float> near_ties(ScaleBias line, int max_code, std::mt19937& random,
   return values;
 }
 
+/// Whether codes need no clipping.
+bool are_in_range(const std::vector<float>& values, const ScaleBias& chosen, int max_code) {
+  return std::all_of(values.begin(), values.end(), [&](float value) {
+    const double at = (double{value} - chosen.bias) / chosen.scale;
+    return at > -0.5 && at < max_code + 0.5;
+  });
+}
+
 TEST_P(QuantizeOnTarget, CodesOfNearTiesEqualTheReference) {
   std::mt19937 random(6);
   std::normal_distribution<float> normal;
@@ -165,6 +173,7 @@ TEST_P(QuantizeOnTarget, CodesOfNearTiesEqualTheReference) {
       const float bias = round % 2 == 0 ? 0.0f : scale * normal(random) * 8.0f;
       const ScaleBias chosen{scale, bias};
       const std::vector<float> values = near_ties(chosen, max_code, random, kSize);
+      const bool in_range = are_in_range(values, chosen, max_code);
       std::vector<uint8_t> expected(kSize), got(kSize);
       group_fits().front().encode(values, chosen, max_code, expected.data());
       quantize_kernels().encode_nearest({.weights = values.data(),
@@ -172,6 +181,7 @@ TEST_P(QuantizeOnTarget, CodesOfNearTiesEqualTheReference) {
                                          .group_size = kSize,
                                          .max_code = max_code,
                                          .chosen = &chosen,
+                                         .in_range = &in_range,
                                          .codes = got.data(),
                                          .next = nullptr,
                                          .next_bytes = 0});
@@ -192,6 +202,7 @@ TEST_P(QuantizeOnTarget, CodesOfEveryFloat16EqualTheReference) {
         for (uint32_t i = 0; i < 128; ++i) {
           values[i] = float16::widen(static_cast<uint16_t>(first + i));
         }
+        const bool in_range = are_in_range(values, chosen, max_code);
         std::vector<uint8_t> expected(128), got(128);
         group_fits().front().encode(values, chosen, max_code, expected.data());
         quantize_kernels().encode_nearest({.weights = values.data(),
@@ -199,6 +210,7 @@ TEST_P(QuantizeOnTarget, CodesOfEveryFloat16EqualTheReference) {
                                            .group_size = 128,
                                            .max_code = max_code,
                                            .chosen = &chosen,
+                                           .in_range = &in_range,
                                            .codes = got.data(),
                                            .next = nullptr,
                                            .next_bytes = 0});

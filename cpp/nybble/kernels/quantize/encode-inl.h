@@ -48,21 +48,24 @@ void widen(const T* from, size_t count, float* to) {
 
 void extremes(const float* weights, size_t groups, size_t group_size, float* low, float* high) {
   const WeightTag d;
-  const hn::RebindToSigned<WeightTag> di;
+  const auto zero = hn::Zero(d);
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   for (size_t g = 0; g < groups; ++g, weights += group_size) {
     auto smallest = hn::Set(d, kInfinity);
     auto largest = hn::Set(d, -kInfinity);
-    auto magnitude = hn::Zero(di);  // as an integer it sees NaN, too
-    for (size_t i = 0; i < group_size; i += hn::Lanes(d)) {
-      const auto weight = hn::LoadU(d, weights + i);
-      smallest = hn::Min(smallest, weight);
-      largest = hn::Max(largest, weight);
-      magnitude = hn::Max(magnitude, hn::BitCast(di, hn::Abs(weight)));
+    auto zeros = zero;  // NaN once there is NaN or infinity
+    for (size_t i = 0; i < group_size; i += kBlockCodes) {
+#pragma GCC unroll 8
+      for (size_t j = 0; j < kBlockCodes; j += hn::Lanes(d)) {
+        const auto weight = hn::LoadU(d, weights + i + j);
+        smallest = hn::Min(smallest, weight);
+        largest = hn::Max(largest, weight);
+        zeros = hn::MulAdd(weight, zero, zeros);
+      }
     }
     low[g] = hn::GetLane(hn::MinOfLanes(d, smallest));
     high[g] = hn::GetLane(hn::MaxOfLanes(d, largest));
-    const bool finite = hn::AllTrue(di, hn::Lt(magnitude, hn::BitCast(di, hn::Set(d, kInfinity))));
+    const bool finite = hn::AllTrue(d, hn::Eq(zeros, zero));
     if (!finite || low[g] == 0.0f || high[g] == 0.0f) {
       low[g] = std::numeric_limits<float>::quiet_NaN();
     }
@@ -133,6 +136,7 @@ HWY_INLINE void fetch_next(const EncodeTask& task, size_t g) {
 }
 
 /// Whether all codes are certain.
+template <bool kInRange>
 HWY_INLINE bool encode_by_product(const float* weights, size_t count, ScaleBias chosen,
                                   int max_code, uint8_t* codes) {
   const CodeTag d;
@@ -146,7 +150,7 @@ HWY_INLINE bool encode_by_product(const float* weights, size_t count, ScaleBias 
     const auto at = hn::Mul(hn::Sub(weight, bias), inverse);
     // NaN gives 0 where Max returns its second operand (x86), else stays and makes the codes
     // uncertain.
-    const auto clipped = hn::Min(hn::Max(at, zero), top);
+    const auto clipped = kInRange ? at : hn::Min(hn::Max(at, zero), top);
     const auto rounded = hn::Add(clipped, rounder);
     farthest = hn::Max(farthest, hn::Abs(hn::Sub(clipped, hn::Sub(rounded, rounder))));
     return rounded;
@@ -194,9 +198,11 @@ void encode_nearest(const EncodeTask& task) {
     const float* weights = task.weights + g * size;
     uint8_t* codes = task.codes + g * size;
     const ScaleBias chosen = task.chosen[g];
-    if (chosen.scale >= kSmallest && chosen.scale <= kLargest &&
-        encode_by_product(weights, size, chosen, task.max_code, codes)) {
-      continue;
+    if (chosen.scale >= kSmallest && chosen.scale <= kLargest) {
+      const bool certain =
+          task.in_range[g] ? encode_by_product<true>(weights, size, chosen, task.max_code, codes)
+                           : encode_by_product<false>(weights, size, chosen, task.max_code, codes);
+      if (certain) continue;
     }
     if (chosen.scale == 0.0f) {
       std::fill_n(codes, size, uint8_t{0});

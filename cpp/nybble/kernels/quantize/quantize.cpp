@@ -36,13 +36,16 @@ const float* as_floats(const QuantizeKernels& kernels, const bfloat16* weights, 
   return buffer;
 }
 
-/// Scales and biases of a batch by its groups' extremes.
+/// Scales and biases of a batch by its groups' extremes. Scales and biases of "minmax" that are not
+/// rounded to 16 bits keep all weights in range.
 void choose_by_range(const QuantizeKernels& kernels, const EncodeTask& batch, const GroupFit& fit,
-                     Dtype stored, ScaleBias* chosen) {
+                     Dtype stored, ScaleBias* chosen, bool* in_range) {
+  const bool exact = fit.kind == FitKind::kMinmax && stored == Dtype::kFloat32;
   std::array<float, kBatchGroups> low;
   std::array<float, kBatchGroups> high;
   kernels.extremes(batch.weights, batch.groups, batch.group_size, low.data(), high.data());
   for (size_t g = 0; g < batch.groups; ++g) {
+    in_range[g] = exact && !std::isnan(low[g]);
     if (std::isnan(low[g])) {
       const float* weights = batch.weights + g * batch.group_size;
       chosen[g] = fit.choose({{weights, batch.group_size}, batch.max_code, stored});
@@ -102,6 +105,7 @@ void quantize_groups(const QuantizeTask<T>& task, const Quantization& quantizati
   alignas(64) std::array<uint8_t, kBatch> codes;
   alignas(64) std::array<uint32_t, kBatch / 4 + kPackSlack / 4> packed;
   std::array<ScaleBias, kBatchGroups> chosen;
+  std::array<bool, kBatchGroups> in_range{};
   for (size_t first = 0; first < task.groups; first += kBatch / size) {
     const size_t groups = std::min(kBatch / size, task.groups - first);
     const EncodeTask batch{
@@ -110,6 +114,7 @@ void quantize_groups(const QuantizeTask<T>& task, const Quantization& quantizati
         .group_size = size,
         .max_code = quantization.max_code(),
         .chosen = chosen.data(),
+        .in_range = in_range.data(),
         .codes = codes.data(),
         .next = first + 2 * groups <= task.groups
                     ? reinterpret_cast<const std::byte*>(task.weights + (first + groups) * size)
@@ -120,7 +125,7 @@ void quantize_groups(const QuantizeTask<T>& task, const Quantization& quantizati
           task.importance == nullptr ? nullptr : task.importance + first * size;
       choose_by_search(kernels, batch, importance, kStoredDtype<T>, chosen.data());
     } else {
-      choose_by_range(kernels, batch, fit, kStoredDtype<T>, chosen.data());
+      choose_by_range(kernels, batch, fit, kStoredDtype<T>, chosen.data(), in_range.data());
     }
     (fit.kind == FitKind::kMlx ? kernels.encode_mlx : kernels.encode_nearest)(batch);
     kernels.pack(codes.data(), groups * size, quantization.bits(), packed.data());

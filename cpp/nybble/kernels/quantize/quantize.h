@@ -23,6 +23,7 @@ struct EncodeTask {
   size_t group_size;
   int max_code;
   const ScaleBias* chosen;
+  const bool* in_range;  // for each group: no weight is beyond the ends of the codes by half a step
   uint8_t* codes;
   /// What is read next, so many bytes for each group: fetched meanwhile. nullptr if nothing.
   const std::byte* next;
