@@ -34,29 +34,13 @@ struct Joined {
   FloatsVector variance;  // squares . x_residuals
 };
 
-/// Also scaled = scales * x_scales. `squares` are those of find_squares. Few of them one by one:
-/// vectors would have to wait for numbers that were just stored alone.
+/// Also scaled = scales * x_scales. `squares` are those of find_squares.
 HWY_INLINE Joined join_scales(const float* scales, const float* rests, const float* squares,
                               const PlanesRow& x, size_t first, size_t count, float* scaled) {
   const FloatsTag d;
   const float* x_scales = x.scales + first;
   const float* x_sums = x.sums + first;
   const float* x_residuals = x.residuals + first;
-  if (count < kFloatsLanes) {
-    float sum = 0.0f;
-    float size = 0.0f;
-    float variance = 0.0f;
-    for (size_t i = 0; i < count; ++i) {
-      scaled[i] = scales[i] * x_scales[i];
-      const float product = rests[i] * x_sums[i];
-      sum += product;
-      size += std::abs(product);
-      variance += squares[i] * x_residuals[i];
-    }
-    const auto one = hn::FirstN(d, 1);
-    return {hn::IfThenElseZero(one, hn::Set(d, sum)), hn::IfThenElseZero(one, hn::Set(d, size)),
-            hn::IfThenElseZero(one, hn::Set(d, variance))};
-  }
   Joined joined{hn::Zero(d), hn::Zero(d), hn::Zero(d)};
   for (size_t i = 0; i < count; i += kFloatsLanes) {
     hn::Store(hn::Mul(hn::Load(d, scales + i), hn::LoadU(d, x_scales + i)), d, scaled + i);

@@ -224,6 +224,9 @@ HWY_INLINE FloatsVector multiply_wide(const WideCodes<kVectors>& codes, const in
   return hn::MulAdd(hn::ConvertTo(df, high), hn::Set(df, 256.0f), hn::ConvertTo(df, low));
 }
 
+/// Pieces of a row: their sums are as many as the products of a lane that are added up in float.
+inline constexpr size_t kAddedInFloat = 32;
+
 /// Whether kX rows of x at once have wide digits.
 template <size_t kPlanes, size_t kX>
 inline constexpr bool kIsWide = kCentered<kPlanes> && kX == kWideRows;
@@ -234,8 +237,9 @@ inline constexpr size_t kXBytes =
     kBlocks * kPlanes * kBlock +
     (kIsWide<kPlanes, kX> ? 0 : sums_of_piece(kPlanes, kWholeSums<Codec>) * kLaneSumsBytes);
 
-/// `count` pieces of one row of w by kX rows of x, `run` of which are added in float before they go
-/// to the doubles, and by size to `sizes`.
+/// `count` pieces of one row of w by kX rows of x, at most kAddedInFloat of which are added in
+/// float before they go to the doubles. The sizes of sums of `run` <= kAddedInFloat pieces go to
+/// `sizes`.
 template <class Codec, size_t kPlanes, size_t kBlocks, size_t kEntries, size_t kX>
 HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
                                 const int8_t* const* planes, const float (*scales)[kMaxScales],
@@ -244,8 +248,13 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
   constexpr size_t kBlockBytes = 4 * Codec::kBits;
   constexpr size_t kPlaneBytes = kXBytes<Codec, kPlanes, kBlocks, kX>;
   const int8_t* x[kX];
+  FloatsVector total[kX];
 #pragma GCC unroll 4
-  for (size_t i = 0; i < kX; ++i) x[i] = planes[i];
+  for (size_t i = 0; i < kX; ++i) {
+    x[i] = planes[i];
+    total[i] = hn::Zero(FloatsTag());
+  }
+  size_t added = 0;  // pieces in `total`
   for (size_t first = 0; first < count; first += run) {
     const size_t last = HWY_MIN(first + run, count);
     FloatsVector sum[kX];
@@ -279,10 +288,17 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
         x[i] += kPlaneBytes;
       }
     }
+    added += run;
+    const bool is_full = last == count || added + run > kAddedInFloat;
+    if (is_full) added = 0;
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) {
-      sums[i].add(sum[i]);
       if constexpr (kCentered<kPlanes>) sizes[i] = hn::Add(sizes[i], hn::Abs(sum[i]));
+      total[i] = hn::Add(total[i], sum[i]);
+      if (is_full) {
+        sums[i].add(total[i]);
+        total[i] = hn::Zero(FloatsTag());
+      }
     }
   }
 }
@@ -297,16 +313,18 @@ class PlanesProduct {
         group_scales_(w_),
         pieces_(w_.columns / kPiece),
         repeats_(kEntries > 1 ? 1 : w_.group_size / kPiece),
-        run_(kCentered<kPlanes> ? HWY_MIN(kLongestRun, HWY_MAX(pieces_ / kRuns, 1)) : kLongestRun) {
-  }
+        run_(kCentered<kPlanes> ? HWY_MIN(kAddedInFloat, HWY_MAX(pieces_ / kRuns, 1))
+                                : kAddedInFloat) {}
 
   void multiply() {
     for (size_t n = 0; n < task_.rows_of_w; ++n) {
       for (size_t first = 0; first < pieces_; first += kChunk) {
         const size_t count = HWY_MIN(kChunk, pieces_ - first);
-        group_scales_.load(task_.first_row + n, first * kEntries / repeats_,
-                           count * kEntries / repeats_, repeats_, kLoadedZero, Codec::kStep,
-                           scales_, rests_);
+        // Pieces are parts of groups, or hold kEntries of them.
+        const size_t first_group = repeats_ == 1 ? first * kEntries : first / repeats_;
+        const size_t groups = repeats_ == 1 ? count * kEntries : count / repeats_;
+        group_scales_.load(task_.first_row + n, first_group, groups, repeats_, kLoadedZero,
+                           Codec::kStep, scales_, rests_);
         if constexpr (kCentered<kPlanes>) {
           find_squares<Codec>(scales_, rests_, count * kEntries, squares_);
         }
@@ -334,7 +352,6 @@ class PlanesProduct {
   // Within a run products cancel: the shorter, the nearer the size is to sum |x * w|. So many runs
   // leave random products 1.5 times what they need, of float32 x and of 16 bits.
   static constexpr size_t kRuns = kPlanes == 3 ? 4 : 8;
-  static constexpr size_t kLongestRun = 32;
   // What biases are made of where there are none.
   static constexpr float kLoadedZero = kCentered<kPlanes> ? 0.0f : Codec::kZero;
 

@@ -7,6 +7,7 @@
 #define NYBBLE_KERNELS_QMM_SCALES_INL_H
 #endif
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +15,7 @@
 
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "nybble/base/divide_up.h"
 #include "nybble/base/minifloat.h"
 #include "nybble/kernels/qmm/qmm.h"
 #include "nybble/kernels/simd/widen-inl.h"
@@ -28,67 +30,84 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr size_t kMaxScales = 64;
 inline constexpr size_t kScalesPadding = 16;
 
-/// Of a row with `available` values from `first` on, which may be read though only `count` are
-/// wanted.
+using ScalesTag = hn::CappedTag<float, 8>;
+
+/// Calls store(i, wide) for whole vectors of `count` values from `from` on, zeros behind them,
+/// while the `available` values suffice for vectors; returns how many that were.
+template <class T, class Load>
+HWY_INLINE size_t widen_vectors(const T* from, size_t count, size_t available, float* to,
+                                const Load& load) {
+  const ScalesTag d;
+  size_t i = 0;
+  for (; i < count && i + hn::Lanes(d) <= available; i += hn::Lanes(d)) {
+    const auto wide = load(from + i);
+    const bool whole = count - i >= hn::Lanes(d);
+    hn::StoreU(whole ? wide : hn::IfThenElseZero(hn::FirstN(d, count - i), wide), d, to + i);
+  }
+  return i;
+}
+
+/// Zeros behind `count` values, up to a whole vector.
+HWY_INLINE void fill_vector(size_t count, float* values) {
+  for (; count % hn::Lanes(ScalesTag()) != 0; ++count) values[count] = 0.0f;
+}
+
+// All of these: `count` values from `first` on as floats, to whole vectors with zeros. `available`
+// >= count values may be read: what is behind a row is commonly the next one.
+
 template <class T>
 void widen_scales(const void* from, ptrdiff_t first, size_t count, size_t available, float* to) {
-  const hn::CappedTag<float, 8> d;
-  const size_t lanes = hn::Lanes(d);
   const T* values = static_cast<const T*>(from) + first;
-  size_t i = 0;
-  for (; i < count && i + lanes <= available; i += lanes) {
-    hn::StoreU(load_wide(d, values + i), d, to + i);
-  }
+  size_t i = widen_vectors(values, count, available, to,
+                           [](const T* at) HWY_ATTR { return load_wide(ScalesTag(), at); });
+  if (i >= count) return;
   for (; i < count; ++i) to[i] = static_cast<float>(values[i]);
+  fill_vector(count, to);
 }
 
 /// Powers of two: the byte is the exponent of a float; 0 stands for 2^-127, which has none.
-inline void widen_e8m0(const void* from, ptrdiff_t first, size_t count, float factor, float* to) {
-  const hn::CappedTag<float, 8> d;
-  const hn::RebindToSigned<decltype(d)> di;
-  const hn::Rebind<uint8_t, decltype(d)> d8;
+inline void widen_e8m0(const void* from, ptrdiff_t first, size_t count, size_t available,
+                       float factor, float* to) {
+  const ScalesTag d;
+  const hn::RebindToSigned<ScalesTag> di;
+  const hn::Rebind<uint8_t, ScalesTag> d8;
   const auto* bytes = static_cast<const uint8_t*>(from) + first;
-  size_t i = 0;
-  for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
-    const auto exponent = hn::PromoteTo(di, hn::LoadU(d8, bytes + i));
+  size_t i = widen_vectors(bytes, count, available, to, [&](const uint8_t* at) HWY_ATTR {
+    const auto exponent = hn::PromoteTo(di, hn::LoadU(d8, at));
     const auto least = hn::IfThenElseZero(hn::Eq(exponent, hn::Zero(di)), hn::Set(di, 0x400000));
     const auto scale = hn::BitCast(d, hn::Or(hn::ShiftLeft<23>(exponent), least));
-    hn::StoreU(hn::Mul(scale, hn::Set(d, factor)), d, to + i);
-  }
+    return hn::Mul(scale, hn::Set(d, factor));
+  });
+  if (i >= count) return;
   for (; i < count; ++i) to[i] = E8m0::widen(bytes[i]) * factor;
+  fill_vector(count, to);
 }
 
-#if HWY_TARGET <= HWY_AVX2 || HWY_ARCH_ARM_A64
-
-/// A byte in the upper half of 16 bits, shifted down by one and without the copy of its sign, is a
-/// float16 of 2^-8 times the value; only NaN has to be put right.
-inline void widen_e4m3(const void* from, ptrdiff_t first, size_t count, float factor, float* to) {
-  const hn::CappedTag<float, 8> d;
-  const hn::Rebind<int16_t, decltype(d)> d16;
-  const hn::Rebind<uint8_t, decltype(d)> d8;
-  const hn::Rebind<hwy::float16_t, decltype(d)> half;
+/// On AVX2 and Arm a byte in the upper half of 16 bits, shifted down by one and without the copy of
+/// its sign, is a float16 of 2^-8 times the value; only NaN has to be put right.
+inline void widen_e4m3(const void* from, ptrdiff_t first, size_t count,
+                       [[maybe_unused]] size_t available, float factor, float* to) {
   const auto* bytes = static_cast<const uint8_t*>(from) + first;
   size_t i = 0;
-  for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
-    const auto code = hn::PromoteTo(d16, hn::LoadU(d8, bytes + i));
+#if HWY_TARGET <= HWY_AVX2 || HWY_ARCH_ARM_A64
+  const ScalesTag d;
+  const hn::Rebind<int16_t, ScalesTag> d16;
+  const hn::Rebind<uint8_t, ScalesTag> d8;
+  const hn::Rebind<hwy::float16_t, ScalesTag> half;
+  i = widen_vectors(bytes, count, available, to, [&](const uint8_t* at) HWY_ATTR {
+    const auto code = hn::PromoteTo(d16, hn::LoadU(d8, at));
     const auto all_ones = hn::Set(d16, int16_t{0x7f});
     const auto nan = hn::VecFromMask(d16, hn::Eq(hn::And(code, all_ones), all_ones));
     const auto bits = hn::And(hn::ShiftRight<1>(hn::ShiftLeft<8>(code)),
                               hn::Set(d16, static_cast<int16_t>(0xbfff)));
     const auto value = hn::PromoteTo(d, hn::BitCast(half, hn::Or(bits, nan)));
-    hn::StoreU(hn::Mul(value, hn::Set(d, factor * 0x1p8f)), d, to + i);
-  }
-  for (; i < count; ++i) to[i] = E4m3::widen(bytes[i]) * factor;
-}
-
-#else
-
-inline void widen_e4m3(const void* from, ptrdiff_t first, size_t count, float factor, float* to) {
-  const auto* bytes = static_cast<const uint8_t*>(from) + first;
-  for (size_t i = 0; i < count; ++i) to[i] = E4m3::widen(bytes[i]) * factor;
-}
-
+    return hn::Mul(value, hn::Set(d, factor * 0x1p8f));
+  });
+  if (i >= count) return;
 #endif
+  for (; i < count; ++i) to[i] = E4m3::widen(bytes[i]) * factor;
+  fill_vector(count, to);
+}
 
 /// The codes next to the weight 0, of whole vectors of scales and biases: 0 .. largest, 0 for NaN.
 template <class D, class V = hn::Vec<D>>
@@ -144,7 +163,8 @@ inline void find_zeros(const float* scales, float* biases, size_t count, size_t 
 /// a product, so that the inner loops do not ask for dtypes.
 class GroupScales {
  public:
-  explicit GroupScales(const PackedMatrix& w) : w_(w) {
+  explicit GroupScales(const PackedMatrix& w)
+      : w_(w), scales_end_(end_of(w, w.scales_stride)), biases_end_(end_of(w, w.biases_stride)) {
     scales_ = widen_function(w.scales_dtype);
     biases_ = widen_function(w.biases_dtype);
     if (w.scale_kind == ScaleKind::kFloatWithBias) {
@@ -161,24 +181,27 @@ class GroupScales {
     const auto line = static_cast<ptrdiff_t>(row);
     const auto group = static_cast<ptrdiff_t>(first);
     prefetch(line + kPrefetchRows, group);
-    const size_t available = w_.columns / w_.group_size - first;
-    load_scales(line * w_.scales_stride + group, count, available, scales);
+    load_scales(line * w_.scales_stride + group, count, scales);
+    const ScalesTag d;
     if (step != 1.0f) {
-      for (size_t i = 0; i < count; ++i) scales[i] *= step;
+      for (size_t i = 0; i < count; i += hn::Lanes(d)) {
+        hn::StoreU(hn::Mul(hn::LoadU(d, scales + i), hn::Set(d, step)), d, scales + i);
+      }
     }
     if (w_.biases != nullptr) {
-      biases_(w_.biases, line * w_.biases_stride + group, count, available, biases);
+      const ptrdiff_t at = line * w_.biases_stride + group;
+      biases_(w_.biases, at, count, static_cast<size_t>(biases_end_ - at), biases);
     } else {
-      for (size_t i = 0; i < count; ++i) biases[i] = -zero * scales[i];
+      for (size_t i = 0; i < count; i += hn::Lanes(d)) {
+        hn::StoreU(hn::Mul(hn::LoadU(d, scales + i), hn::Set(d, -zero)), d, biases + i);
+      }
     }
     if (repeats != 1) {
       repeat(count, repeats, scales);
       repeat(count, repeats, biases);
     }
-    // To whole vectors, unless there is not even one.
-    size_t i = count * repeats;
-    if (i < hn::MaxLanes(hn::CappedTag<float, 8>())) return;
-    for (; i % kScalesPadding != 0; ++i) scales[i] = biases[i] = 0.0f;
+    pad(count * repeats, scales);
+    pad(count * repeats, biases);
   }
 
  private:
@@ -203,22 +226,50 @@ class GroupScales {
                   (row * w_.biases_stride + group) * bias_bytes_);
   }
 
-  void load_scales(ptrdiff_t first, size_t count, size_t available, float* to) const {
+  void load_scales(ptrdiff_t first, size_t count, float* to) const {
+    const auto available = static_cast<size_t>(scales_end_ - first);
     switch (w_.scale_kind) {
       case ScaleKind::kFloatWithBias:
         return scales_(w_.scales, first, count, available, to);
       case ScaleKind::kE8m0:
-        return widen_e8m0(w_.scales, first, count, w_.global_scale, to);
+        return widen_e8m0(w_.scales, first, count, available, w_.global_scale, to);
       case ScaleKind::kE4m3:
-        return widen_e4m3(w_.scales, first, count, w_.global_scale, to);
+        return widen_e4m3(w_.scales, first, count, available, w_.global_scale, to);
     }
   }
 
+  /// How many values from w's first on may be read.
+  static ptrdiff_t end_of(const PackedMatrix& w, ptrdiff_t stride) {
+    const auto last_row = static_cast<ptrdiff_t>(w.rows) - 1;
+    return std::max<ptrdiff_t>(last_row * stride, 0) +
+           static_cast<ptrdiff_t>(w.columns / w.group_size);
+  }
+
+  /// In place; repeats is a power of two. In vectors: what is loaded from single stores has to wait
+  /// for all of them.
   static void repeat(size_t count, size_t repeats, float* values) {
-    for (size_t i = count * repeats; i-- > 0;) values[i] = values[i / repeats];
+    const ScalesTag d;
+    constexpr size_t kLanes = hn::MaxLanes(ScalesTag());
+    alignas(32) static constexpr int32_t kTwice[8] = {0, 0, 1, 1, 2, 2, 3, 3};
+    const auto twice = hn::SetTableIndices(d, kTwice);
+    for (; repeats > 1; repeats /= 2, count *= 2) {
+      for (size_t v = divide_up(2 * count, kLanes); v-- > 0;) {
+        const auto half = hn::LoadU(d, values + v * kLanes / 2);
+        hn::StoreU(hn::TableLookupLanes(half, twice), d, values + v * kLanes);
+      }
+    }
+  }
+
+  /// Zeros behind the vectors of `count` values, up to a multiple of kScalesPadding.
+  static void pad(size_t count, float* values) {
+    const ScalesTag d;
+    size_t i = divide_up(count, hn::Lanes(d)) * hn::Lanes(d);
+    for (; i % kScalesPadding != 0; i += hn::Lanes(d)) hn::StoreU(hn::Zero(d), d, values + i);
   }
 
   const PackedMatrix& w_;
+  ptrdiff_t scales_end_;
+  ptrdiff_t biases_end_;
   WidenFunction scales_;
   WidenFunction biases_;
   ptrdiff_t scale_bytes_ = 1;
