@@ -179,9 +179,17 @@ class FloatsProduct {
         const size_t count = HWY_MIN(kMaxScales, groups - group);
         group_scales_.load(task_.first_row + n, first_group + group, count, 1, Codec::kZero,
                            Codec::kStep, scales_, biases_);
+        // An addition takes 4 cycles, and two may start in each. All rows of a product are added up
+        // in one order.
+        constexpr size_t kFourRows = 4;
         size_t m = 0;
-        for (; m + 4 <= task_.rows; m += 4) add_groups<4>(n, m, first_group + group, count);
-        for (; m < task_.rows; ++m) add_groups<1>(n, m, first_group + group, count);
+        if (task_.rows < kFourRows) {
+          for (; m < task_.rows; ++m) add_groups<1, 4>(n, m, first_group + group, count);
+        }
+        for (; m + kFourRows <= task_.rows; m += kFourRows) {
+          add_groups<kFourRows, 2>(n, m, first_group + group, count);
+        }
+        for (; m < task_.rows; ++m) add_groups<1, 2>(n, m, first_group + group, count);
       }
     }
   }
@@ -193,10 +201,8 @@ class FloatsProduct {
   static constexpr size_t kFloatBlocks = 8;
 
   /// `count` groups of row n of w by kX rows of x.
-  template <size_t kX>
+  template <size_t kX, size_t kChains>
   HWY_INLINE void add_groups(size_t n, size_t m, size_t group, size_t count) {
-    // An addition takes 4 cycles, and two may start in each.
-    constexpr size_t kChains = kX == 1 ? 4 : 2;
     const auto row = static_cast<ptrdiff_t>(task_.first_row + n);
     const auto* codes = reinterpret_cast<const uint8_t*>(w_.codes + row * w_.codes_stride);
     const uint8_t* end = codes + w_.columns * Codec::kBits / 8;
@@ -208,6 +214,7 @@ class FloatsProduct {
     DoubleSums sums[kX];
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) sums[i].clear();
+    size_t at = 0;  // of the scales
     for (size_t first = 0; first < blocks; first += kFloatBlocks) {
       const size_t last = HWY_MIN(first + kFloatBlocks, blocks);
       FloatsVector chains[kX][kChains];
@@ -217,8 +224,8 @@ class FloatsProduct {
         for (size_t c = 0; c < kChains; ++c) chains[i][c] = hn::Zero(FloatsTag());
       }
       for (size_t b = first; b < last;) {
-        const size_t at = kHalves ? 2 * b : b / group_blocks;
         const auto scales = BlockScales<Codec>::template of<kHalves>(scales_ + at, biases_ + at);
+        at += kHalves ? 2 : 1;
         const size_t group_end = kHalves ? b + 1 : b + group_blocks;
         for (; b < group_end; ++b, codes += kBlockBytes, x += kBlock) {
           multiply_block<kX, kChains>(codes, end, scales, x, x_stride, chains);
