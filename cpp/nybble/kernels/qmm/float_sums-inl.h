@@ -53,23 +53,20 @@ HWY_INLINE FloatsVector spread(const float* values) {
   }
 }
 
-/// Sums in double: kLanes of FloatsTag in two vectors.
+/// Sums in double. One vector: the registers of the loops that add are few.
 struct DoubleSums {
-  hn::Vec<DoublesTag> lower;
-  hn::Vec<DoublesTag> upper;
+  hn::Vec<DoublesTag> sums;
 
-  HWY_INLINE void clear() { lower = upper = hn::Zero(DoublesTag()); }
+  HWY_INLINE void clear() { sums = hn::Zero(DoublesTag()); }
 
   HWY_INLINE void add(FloatsVector values) {
     const DoublesTag d;
     const hn::Half<FloatsTag> half;
-    lower = hn::Add(lower, hn::PromoteTo(d, hn::LowerHalf(half, values)));
-    upper = hn::Add(upper, hn::PromoteTo(d, hn::UpperHalf(half, values)));
+    const auto lower = hn::PromoteTo(d, hn::LowerHalf(half, values));
+    const auto upper = hn::PromoteTo(d, hn::UpperHalf(half, values));
+    sums = hn::Add(sums, hn::Add(lower, upper));
   }
-  HWY_INLINE double total() const {
-    const DoublesTag d;
-    return hn::GetLane(hn::SumOfLanes(d, hn::Add(lower, upper)));
-  }
+  HWY_INLINE double total() const { return hn::GetLane(hn::SumOfLanes(DoublesTag(), sums)); }
 };
 
 #endif  // not scalar

@@ -32,17 +32,17 @@ inline constexpr size_t kScalesPadding = 16;
 
 using ScalesTag = hn::CappedTag<float, 8>;
 
-/// Calls store(i, wide) for whole vectors of `count` values from `from` on, zeros behind them,
-/// while the `available` values suffice for vectors; returns how many that were.
+/// Stores load(at) for whole vectors of `count` values from `from` on, zeros behind them, as long
+/// as the `available` values suffice for vectors; returns how many values that were.
 template <class T, class Load>
 HWY_INLINE size_t widen_vectors(const T* from, size_t count, size_t available, float* to,
                                 const Load& load) {
   const ScalesTag d;
   size_t i = 0;
-  for (; i < count && i + hn::Lanes(d) <= available; i += hn::Lanes(d)) {
-    const auto wide = load(from + i);
-    const bool whole = count - i >= hn::Lanes(d);
-    hn::StoreU(whole ? wide : hn::IfThenElseZero(hn::FirstN(d, count - i), wide), d, to + i);
+  for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) hn::StoreU(load(from + i), d, to + i);
+  if (i < count && i + hn::Lanes(d) <= available) {
+    hn::StoreU(hn::IfThenElseZero(hn::FirstN(d, count - i), load(from + i)), d, to + i);
+    i += hn::Lanes(d);
   }
   return i;
 }
