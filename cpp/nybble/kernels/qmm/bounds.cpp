@@ -172,8 +172,9 @@ void bounds_of_w(const TilePanel& panel, float* sums, float* norms) {
 // what is left and their products stay in float's range.
 constexpr float kLeastPart = 0x1p-30f;
 
-/// In place: every column in a unit of its own, about sum |w|, the largest |w| as squares. Returns
-/// the least of each sum and the largest of all else in `worst`, of one column.
+/// In place: every column in a unit of its own, about sum |w|, the largest |w| as squares. Into
+/// `worst`, of one column, go the least sum, the largest square, and as norm the least sum times
+/// the largest norm / sum: sums and norms are small together.
 void finish_w(const BoundsOfW& w, size_t panels, size_t groups, const BoundsOfW& worst) {
   const FloatsTag d;
   const auto infinity = hn::Set(d, std::numeric_limits<float>::infinity());
@@ -202,7 +203,8 @@ void finish_w(const BoundsOfW& w, size_t panels, size_t groups, const BoundsOfW&
       hn::StoreU(sum, d, sums);
       hn::StoreU(norm, d, norms);
       keep_least(worst.sums[p], hn::IfThenElse(used, sum, infinity));
-      keep_largest(worst.norms[p], norm);
+      const auto any = hn::Gt(sum, hn::Zero(d));
+      keep_largest(worst.norms[p], hn::IfThenElseZero(any, hn::Div(norm, sum)));
     }
     for (size_t g = 0; g < groups; ++g) {
       float* to = w.squares + g * w.columns + n;
@@ -216,6 +218,7 @@ void finish_w(const BoundsOfW& w, size_t panels, size_t groups, const BoundsOfW&
   }
   for (size_t p = 0; p < panels; ++p) {
     if (worst.sums[p] == std::numeric_limits<float>::infinity()) worst.sums[p] = 0.0f;
+    worst.norms[p] *= worst.sums[p] * kSlack;
   }
 }
 

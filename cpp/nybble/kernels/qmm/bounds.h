@@ -53,8 +53,8 @@ struct BoundsKernels {
   /// sums and norms [tile_columns] of a panel of unpack_numbers. Zero where weights are not finite
   /// or so large or small that their squares leave float's range.
   void (*bounds_of_w)(const TilePanel& panel, float* sums, float* norms);
-  /// Puts every column into a unit of its own, and into `worst` the least of their sums and the
-  /// largest of all else: where that column is within the contract, no other need be looked at.
+  /// Puts every column into a unit of its own, and into `worst` one that is no better than any:
+  /// where it is within the contract, no other need be looked at.
   void (*finish_w)(const BoundsOfW& w, size_t panels, size_t groups, const BoundsOfW& worst);
   /// Whether the errors of all products are within the contract.
   bool (*all_within)(const BoundsTask& task);
