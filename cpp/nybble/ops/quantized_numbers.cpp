@@ -70,8 +70,9 @@ void NumberPanels::pack(const QuantizedWork& work, const NumbersKernels& kernels
                   residuals + i, kernels.rows);
     }
   });
-  const double groups = static_cast<double>(order_.all_columns() / group_);
-  usable_ = in_range && static_cast<double>(low_groups) <= kMostLowGroups * groups;
+  const size_t groups = order_.all_columns() / group_;
+  usable_ =
+      in_range && static_cast<double>(low_groups) <= kMostLowGroups * static_cast<double>(groups);
 }
 
 NumberPanels::Place NumberPanels::at(size_t groups) const {

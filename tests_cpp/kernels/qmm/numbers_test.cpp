@@ -176,9 +176,9 @@ void expect_tile(const GuardedCase& c, const std::vector<float>& x, const XPanel
             (std::abs(x[m * c.columns + k]) + unit) * (std::abs(weight - rest) + std::abs(rest));
       }
       // Two conversions and two scales of each group, and its three sums.
-      const auto groups = static_cast<double>(w.columns / group);
+      const size_t groups = w.columns / group;
       ASSERT_NEAR(result[m * c_stride + n], sum,
-                  residual + (5 + 3 * groups) * kRounding * magnitude)
+                  residual + static_cast<double>(5 + 3 * groups) * kRounding * magnitude)
           << "m=" << m << " n=" << n;
     }
   }

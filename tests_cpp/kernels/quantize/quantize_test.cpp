@@ -195,8 +195,9 @@ TEST_P(QuantizeOnTarget, CodesOfNearTiesEqualTheReference) {
 TEST_P(QuantizeOnTarget, CodesOfEveryFloat16EqualTheReference) {
   for (const int bits : {2, 4, 8}) {
     const int max_code = (1 << bits) - 1;
+    const int middle = max_code / 2;
     for (const float step : {0.25f, 0.1f, 1.0f / 3.0f}) {
-      const ScaleBias chosen{step, -step * static_cast<float>(max_code / 2)};
+      const ScaleBias chosen{step, -step * static_cast<float>(middle)};
       for (uint32_t first = 0; first < 0x10000; first += 128) {
         std::vector<float> values(128);
         for (uint32_t i = 0; i < 128; ++i) {

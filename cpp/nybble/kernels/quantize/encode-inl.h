@@ -281,7 +281,7 @@ void pack(const uint8_t* codes, size_t count, int bits, uint32_t* words) {
   const hn::Repartition<uint32_t, decltype(d8)> d32;
   const hn::Repartition<uint64_t, decltype(d8)> d64;
   const auto places = hn::LoadDup128(d8, kPackPlaces[bits].bytes);
-  const auto block_bytes = static_cast<size_t>(2 * bits);
+  const size_t block_bytes = 2 * static_cast<size_t>(bits);
   auto* bytes = reinterpret_cast<uint8_t*>(words);
   for (size_t i = 0; i < count; i += hn::Lanes(d8)) {
     const auto pairs = join_halves(d16, hn::BitCast(d16, hn::LoadU(d8, codes + i)), bits);
