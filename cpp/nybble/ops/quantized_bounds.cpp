@@ -11,10 +11,6 @@ namespace {
 // less than the rest.
 constexpr float kDeviationsPerBound = 4.0f / (0.75f * 0x1p-15f);
 
-// Residuals of less than this of the unit count as so much. No bound is smaller for it, and squares
-// stay in float's range.
-constexpr float kLeastPart = 0x1p-30f;
-
 }  // namespace
 
 BoundsOfX::BoundsOfX(const QuantizedWork& work, const PanelOrder& order)

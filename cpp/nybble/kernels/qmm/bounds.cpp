@@ -168,10 +168,6 @@ void bounds_of_w(const TilePanel& panel, float* sums, float* norms) {
   }
 }
 
-// Parts of less than this of the unit count as so much. No bound is smaller for it, and squares of
-// what is left and their products stay in float's range.
-constexpr float kLeastPart = 0x1p-30f;
-
 /// In place: every column in a unit of its own, about sum |w|, the largest |w| as squares. Into
 /// `worst`, of one column, go the least sum, the largest square, and as norm the least sum times
 /// the largest norm / sum: sums and norms are small together.

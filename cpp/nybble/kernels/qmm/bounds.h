@@ -38,6 +38,10 @@ struct BoundsOfW {
   size_t columns;
 };
 
+/// What is less than this part of its unit counts as so much before it is squared: no bound is
+/// smaller for it, and squares and their products stay in float's range.
+inline constexpr float kLeastPart = 0x1p-30f;
+
 /// A row of x and some of w. Units cancel; they have to be such that squares stay in float's range.
 struct BoundsTask {
   size_t panels;

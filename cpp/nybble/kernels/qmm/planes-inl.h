@@ -224,7 +224,7 @@ HWY_INLINE FloatsVector multiply_wide(const WideCodes<kVectors>& codes, const in
   return hn::MulAdd(hn::ConvertTo(df, high), hn::Set(df, 256.0f), hn::ConvertTo(df, low));
 }
 
-/// Pieces of a row: their sums are as many as the products of a lane that are added up in float.
+/// So many pieces of a row are added up in float before their sum goes to the doubles.
 inline constexpr size_t kAddedInFloat = 32;
 
 /// Whether kX rows of x at once have wide digits.
