@@ -10,12 +10,6 @@ constexpr double kMostLowGroups = 0.3;
 // Doubtful rows are multiplied twice, the second time in floats.
 constexpr double kMostDoubtfulRows = 0.2;
 
-size_t align(size_t bytes) { return divide_up(bytes, 64) * 64; }
-
-PanelOrder order_of(const QuantizedWork& work, const NumbersKernels& kernels, bool bytes) {
-  return panel_order(work, kernels.rows, bytes ? sizeof(int8_t) : sizeof(int16_t));
-}
-
 }  // namespace
 
 NumberPanels::NumberPanels(const QuantizedWork& work, const NumbersKernels& kernels,
@@ -25,9 +19,9 @@ NumberPanels::NumberPanels(const QuantizedWork& work, const NumbersKernels& kern
       group_bytes_(kernels.rows * group_ * number_bytes) {
   const bool bytes = number_bytes == sizeof(int8_t);
   const size_t groups = order_.all_columns() / group_;
-  const size_t numbers_bytes = align(groups * group_bytes_);
+  const size_t numbers_bytes = whole_lines(groups * group_bytes_);
   const size_t low_bytes = bytes ? 0 : numbers_bytes;
-  const size_t scales_bytes = align(groups * kernels.rows * sizeof(float));
+  const size_t scales_bytes = whole_lines(groups * kernels.rows * sizeof(float));
   memory_ = Buffer::allocate(numbers_bytes + low_bytes + 2 * scales_bytes + groups);
   numbers_ = static_cast<std::byte*>(memory_->data());
   low_ = numbers_ + numbers_bytes;
@@ -88,9 +82,9 @@ NumbersArithmetic::NumbersArithmetic(const QuantizedWork& work, const NumbersKer
     : kernels_(kernels),
       codec_(codec),
       bytes_(medium && codec.run_quads != 0),
-      bounds_(medium
-                  ? std::nullopt
-                  : std::optional<BoundsOfX>(std::in_place, work, order_of(work, kernels, bytes_))),
+      bounds_(medium ? std::nullopt
+                     : std::optional<BoundsOfX>(std::in_place, work,
+                                                panel_order(work, kernels.rows, code_bytes()))),
       x_(work, kernels, codec.byte_order, code_bytes(), bounds_ ? &*bounds_ : nullptr),
       usable_(x_.usable()) {
   if (!usable_ || !bounds_) return;

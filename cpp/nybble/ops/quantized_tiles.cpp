@@ -16,8 +16,6 @@ namespace {
 // a sixth of 2^-15.
 constexpr size_t kMostGroupsOfFloats = 512;
 
-size_t align(size_t bytes) { return divide_up(bytes, 64) * 64; }
-
 static_assert(kPanelBytes / (16 * sizeof(float)) + kMaxPanelGroups <= kExactDepth);
 
 /// Products of floats: w = scale * (code - zero) + rest. The rests of a panel, in formats that have
@@ -182,10 +180,10 @@ void multiply_block(const QuantizedWork& work, const Arithmetic& arithmetic, con
   const size_t tile_columns = arithmetic.tile_columns();
   const size_t padded_rows = divide_up(block.rows, order.tile_rows) * order.tile_rows;
   const size_t padded_columns = divide_up(block.columns, tile_columns) * tile_columns;
-  const size_t sums_bytes = align(padded_rows * padded_columns * sizeof(Sum));
+  const size_t sums_bytes = whole_lines(padded_rows * padded_columns * sizeof(Sum));
   const size_t column_bytes = tile_columns * arithmetic.code_bytes();
   const size_t scales_bytes = kMaxPanelGroups * tile_columns * sizeof(float);
-  const size_t panel_bytes = align(order.columns * column_bytes + 3 * scales_bytes);
+  const size_t panel_bytes = whole_lines(order.columns * column_bytes + 3 * scales_bytes);
   // Recycled by the buffer cache: a task is long enough not to notice.
   const std::shared_ptr<Buffer> scratch =
       Buffer::allocate(sums_bytes + padded_columns / tile_columns * panel_bytes);

@@ -19,6 +19,9 @@ inline constexpr size_t kTaskRows = 768;
 inline constexpr size_t kRowsInL2 = 96;
 inline constexpr size_t kPanelBytes = size_t{16} << 10;  // of 16 columns
 
+/// So many bytes that what lies behind them begins with a line of memory.
+inline size_t whole_lines(size_t bytes) { return divide_up(bytes, 64) * 64; }
+
 /// What a task computes: rows x columns of y at (row, column) of a batch.
 struct Block {
   size_t batch;

@@ -206,10 +206,9 @@ struct TilePanel {
   size_t first_column;
   size_t columns;
   void* codes;
-  float* scales;  // [groups][tile_columns]
-  float* rests;   // [groups][tile_columns]
-  float*
-      largest;  // [groups][tile_columns]: the largest |w| that a code stands for; bytes have none
+  float* scales;   // [groups][tile_columns]
+  float* rests;    // [groups][tile_columns]
+  float* largest;  // [groups][tile_columns]: the largest |w| of a code; not written with bytes
 };
 
 /// c[i * c_stride + j] += sum_k x[i,k] * w[j,k], all tile_rows x tile_columns of it.

@@ -8,7 +8,6 @@
 #define NYBBLE_KERNELS_QMM_JUDGEMENT_INL_H
 #endif
 
-#include <cmath>
 #include <cstddef>
 
 #include "hwy/highway.h"
