@@ -101,7 +101,8 @@ class PreparedRows {
       to.residuals = to.sums + padded;
       to.wild = reinterpret_cast<uint32_t*>(to.residuals + padded);
       PlanesLayout layout = layout_;
-      layout.wide = layout.planes > 1 && row % work_.rows < work_.rows / kWideRows * kWideRows;
+      layout.wide = kernels_->has_wide && layout.planes > 1 &&
+                    row % work_.rows < work_.rows / kWideRows * kWideRows;
       split_into(x, work_.inner, layout, to);
       std::fill(to.scales + entries, to.scales + padded, 0.0f);
       std::fill(to.sums + entries, to.sums + padded, 0.0f);

@@ -93,7 +93,7 @@ TEST_P(CodecKernelsOnTarget, PlanesTimesCodesAreTheSumsOfTheirNumbers) {
                                         << " piece=" << layout.piece);
         SplitRows rows(layout, columns);
         PlanesLayout wide_layout = layout;
-        wide_layout.wide = layout.planes > 1;
+        wide_layout.wide = kernels.has_wide && layout.planes > 1;
         SplitRows wide(wide_layout, columns);
         for (size_t m = 0; m < 7; ++m) rows.add(x.data() + m * columns);
         for (size_t m = 0; m < kWideRows; ++m) wide.add(x.data() + m * columns);

@@ -14,6 +14,8 @@
 #include "nybble/kernels/qmm/floats-inl.h"
 #include "nybble/kernels/qmm/panel-inl.h"
 #include "nybble/kernels/qmm/planes-inl.h"
+#include "nybble/kernels/simd/dot8-inl.h"
+#include "nybble/quant/format.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nybble::HWY_NAMESPACE {
@@ -37,7 +39,7 @@ const CodecKernels* codec_kernels_of() {
       table.unpack_numbers = &unpack_numbers<Codec>;
       table.unpack_bytes = &unpack_bytes<Codec>;
       table.unpack_floats = &unpack_floats<Codec>;
-      table.run_quads = 32767 / (2 * 127 * Codec::kLargest);
+      table.run_quads = kAddsQuads ? kMaxGroupSize / 4 : 32767 / (2 * 127 * Codec::kLargest);
     }
     // Weights have to be rounded once, or those that are the small difference of scale * code and
     // bias are lost.
@@ -50,6 +52,7 @@ const CodecKernels* codec_kernels_of() {
       table.pair_order = CodePair<Codec>::kOrder.data();
       table.whole_sums = kWholeSums<Codec>;
       table.pairs_keep_groups = kPairsKeepGroups<Codec>;
+      table.has_wide = kHasWide<Codec>;
     }
     table.float_order = kFloatOrder.data();
     return table;

@@ -48,8 +48,9 @@ inline constexpr size_t kCodeBlock = 32;
 /// Room for the sums of numbers over the columns that share a lane: an int32 for each.
 inline constexpr size_t kLaneSumsBytes = 32;
 
-/// So many rows of x at once are in wide digits, if they have more than one plane. Codes less their
-/// zero are made 16-bit numbers once for all of them, which takes about as long as one row.
+/// So many rows of x at once are in wide digits, if they have more than one plane and the codec has
+/// such (CodecKernels::has_wide). Codes less their zero are made 16-bit numbers once for all of
+/// them, which takes about as long as one row.
 ///   x[k] = scale * (256 * h[k] + u[k]),  0 <= u <= 255      three planes
 ///   x[k] = scale * h[k]                                      two planes
 inline constexpr size_t kWideRows = 4;
@@ -254,7 +255,10 @@ struct CodecKernels {
   bool whole_sums;
   /// Planes may have pieces of 64 columns even where groups are smaller.
   bool pairs_keep_groups;
-  size_t run_quads;            // of bytes whose products by 127 fit 16 bits; 0 if not even one does
+  /// 4 rows of x at a time are in wide digits.
+  bool has_wide;
+  /// Of bytes whose products by 127 fit the sums there are; 0 if not even one does.
+  size_t run_quads;
   const uint8_t* byte_order;   // [32]: the place within a block of the code in byte i
   const uint8_t* pair_order;   // [64]: likewise in two blocks, which planes of 64 columns go by
   const uint8_t* float_order;  // [32]: the place within a block of float i

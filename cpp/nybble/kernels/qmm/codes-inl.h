@@ -11,7 +11,8 @@
 //
 // 1, 2 and 4 bits: shifts that depend on the lane leave code 0, 1, .. of every source byte. 3, 5
 // and 6 bits: each 16-bit lane gets the two bytes its code begins in; products by powers of two do
-// the shifting that 16-bit lanes lack.
+// the shifting that 16-bit lanes lack. With AVX-512 VBMI the 8 codes that share `bits` bytes are
+// brought into 64 bits, of which one instruction takes 8 bits from any places.
 
 #if defined(NYBBLE_KERNELS_QMM_CODES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NYBBLE_KERNELS_QMM_CODES_INL_H
@@ -164,6 +165,57 @@ struct UintCodes<1> : UintBytes {
   }
 };
 
+#undef NYBBLE_X86_VBMI
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
+#define NYBBLE_X86_VBMI 1
+#else
+#define NYBBLE_X86_VBMI 0
+#endif
+
+#if NYBBLE_X86_VBMI
+
+/// Widths that do not divide 8.
+template <size_t kWidth>
+struct WindowCodes : UintBytes {
+  static constexpr size_t kBits = kWidth;
+  static constexpr size_t kLargest = (1u << kWidth) - 1;
+  static constexpr BlockOrder kOrder = natural_order();
+
+  static HWY_INLINE void load(const uint8_t* from, const uint8_t*, CodesVector* codes) {
+    static_assert(kBlockVectors == 1);
+    static constexpr Strips kStrips;
+    const CodesTag d;
+    // What the mask excludes is not read.
+    const __m256i bytes = _mm256_maskz_loadu_epi8((1u << 4 * kBits) - 1, from);
+    const __m256i strips = _mm256_permutexvar_epi8(hn::Load(d, kStrips.bytes).raw, bytes);
+    const __m256i shifted = _mm256_multishift_epi64_epi8(hn::Load(d, kStrips.shifts).raw, strips);
+    codes[0] = hn::And(CodesVector{shifted}, hn::Set(d, uint8_t{kLargest}));
+  }
+
+ private:
+  /// Where a strip of 8 codes lies, and where in it each code begins.
+  struct Strips {
+    alignas(32) uint8_t bytes[kBlock] = {};
+    alignas(32) uint8_t shifts[kBlock] = {};
+
+    constexpr Strips() {
+      for (size_t i = 0; i < kBlock; ++i) {
+        bytes[i] = static_cast<uint8_t>(i / 8 * kBits + i % 8);
+        shifts[i] = static_cast<uint8_t>(i % 8 * kBits);
+      }
+    }
+  };
+};
+
+template <>
+struct UintCodes<3> : WindowCodes<3> {};
+template <>
+struct UintCodes<5> : WindowCodes<5> {};
+template <>
+struct UintCodes<6> : WindowCodes<6> {};
+
+#else
+
 /// Tables for widths that do not divide 8: two code places per 16-bit lane, 8 lanes for 16 codes.
 struct WindowTables {
   alignas(16) uint8_t even_bytes[16];
@@ -276,6 +328,8 @@ template <>
 struct UintCodes<5> : WindowCodes<5, 4, 6> {};
 template <>
 struct UintCodes<6> : WindowCodes<6, 8, 4> {};
+
+#endif
 
 struct E2m1Codes {
   static constexpr size_t kBits = 4;

@@ -27,11 +27,6 @@ inline constexpr size_t kFloatVectors = kBlock / kFloatsLanes;
 
 using DoublesTag = hn::Repartition<double, CodesTag>;
 
-/// How far ahead codes are fetched. The hardware follows a stream, but not far enough: 14336 x 4096
-/// codes of 4 bits took 1.48 ms without and 1.20 ms with it (2 threads, Zen 3; 1 to 4 KiB are
-/// alike).
-inline constexpr size_t kPrefetchBytes = 2048;
-
 /// [a a b b] in every four lanes, for groups that are half a block: of any two neighbours whose
 /// codes share a vector of bytes, the first two lanes of every four belong to the first.
 HWY_INLINE FloatsVector in_halves(const float* two) {

@@ -14,8 +14,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "nybble/base/fetch.h"
 #include "nybble/kernels/qmm/codes-inl.h"
 #include "nybble/kernels/qmm/float_sums-inl.h"
 #include "nybble/kernels/qmm/scales-inl.h"
@@ -249,7 +249,7 @@ class FloatsProduct {
                                  FloatsVector (*chains)[kChains]) {
     const FloatsTag d;
     FloatsVector weights[kFloatVectors];
-    hwy::Prefetch(codes + kPrefetchBytes);
+    fetch_ahead(codes + kAheadBytes);
     load_weights<Codec>(codes, end, scales, weights);
 #pragma GCC unroll 8
     for (size_t v = 0; v < kFloatVectors; ++v) {

@@ -41,6 +41,18 @@ constexpr size_t kNumbersColumns = 2 * kNumbersLanes;
 
 using NumbersSums = hn::Vec<NumbersTag>[kNumbersRows][2];
 
+/// sum += products of pairs, in the place of `sum` (see add_pinned).
+HWY_INLINE void add_pinned_pairs(hn::Vec<NumbersTag>& sum,
+                                 hn::Vec<hn::Repartition<int16_t, NumbersTag>> x,
+                                 hn::Vec<hn::Repartition<int16_t, NumbersTag>> w) {
+  const NumbersTag d;
+  if constexpr (kAddsQuads) {
+    sum = add_pairs(d, sum, x, w);
+  } else {
+    add_pinned(d, sum, add_pair_products(d, x, w));
+  }
+}
+
 /// sums += products of `pairs` pairs of x [pairs][kNumbersRows][2] and w
 /// [pairs][kNumbersColumns][2].
 HWY_INLINE void add_number_products(const int16_t* HWY_RESTRICT x, const int16_t* HWY_RESTRICT w,
@@ -55,8 +67,8 @@ HWY_INLINE void add_number_products(const int16_t* HWY_RESTRICT x, const int16_t
       int32_t pair;
       std::memcpy(&pair, x + 2 * i, sizeof(pair));
       const auto values = hn::BitCast(d16, hn::Set(d, pair));
-      add_pinned(d, sums[i][0], add_pair_products(d, values, w0));
-      add_pinned(d, sums[i][1], add_pair_products(d, values, w1));
+      add_pinned_pairs(sums[i][0], values, w0);
+      add_pinned_pairs(sums[i][1], values, w1);
     }
     x += 2 * kNumbersRows;
     w += 2 * kNumbersColumns;
@@ -89,10 +101,36 @@ HWY_INLINE void scale_sums(const NumbersSums& sums, const float* w_scales, const
   }
 }
 
-/// sums[i][v] = 16-bit sums of `quads` quads of x [quads][kNumbersRows][4] and w
-/// [quads][kNumbersColumns][4], two in a lane.
+#if NYBBLE_X86_VNNI
+
+/// totals += products of `quads` quads of x [quads][kNumbersRows][4] and w
+/// [quads][kNumbersColumns][4].
 HWY_INLINE void add_byte_quads(const int8_t* HWY_RESTRICT x, const uint8_t* HWY_RESTRICT w,
-                               size_t quads, NumbersSums& totals, bool first) {
+                               size_t quads, NumbersSums& totals) {
+  const NumbersTag d;
+  const hn::Repartition<uint8_t, NumbersTag> du8;
+  const hn::Repartition<int8_t, NumbersTag> di8;
+  for (size_t k = 0; k < quads; ++k) {
+    const auto w0 = hn::LoadU(du8, w);
+    const auto w1 = hn::LoadU(du8, w + 4 * kNumbersLanes);
+#pragma GCC unroll 16
+    for (size_t i = 0; i < kNumbersRows; ++i) {
+      int32_t quad;
+      std::memcpy(&quad, x + 4 * i, sizeof(quad));
+      const auto values = hn::BitCast(di8, hn::Set(d, quad));
+      totals[i][0] = add_quads(d, totals[i][0], w0, values);
+      totals[i][1] = add_quads(d, totals[i][1], w1, values);
+    }
+    x += 4 * kNumbersRows;
+    w += 4 * kNumbersColumns;
+  }
+}
+
+#else
+
+/// The same, of no more quads than fit sums of 16 bits, two in a lane.
+HWY_INLINE void add_byte_quads(const int8_t* HWY_RESTRICT x, const uint8_t* HWY_RESTRICT w,
+                               size_t quads, NumbersSums& totals) {
   const NumbersTag d;
   const hn::Repartition<int16_t, NumbersTag> d16;
   const hn::Repartition<uint8_t, NumbersTag> du8;
@@ -119,11 +157,12 @@ HWY_INLINE void add_byte_quads(const int8_t* HWY_RESTRICT x, const uint8_t* HWY_
   for (size_t i = 0; i < kNumbersRows; ++i) {
 #pragma GCC unroll 2
     for (size_t v = 0; v < 2; ++v) {
-      const auto total = add_pair_products(d, sums[i][v], ones);
-      totals[i][v] = first ? total : hn::Add(totals[i][v], total);
+      totals[i][v] = add_pairs(d, totals[i][v], sums[i][v], ones);
     }
   }
 }
+
+#endif
 
 void multiply_bytes(const NumbersTile& tile) {
   const auto* x = reinterpret_cast<const int8_t*>(tile.x);
@@ -131,9 +170,10 @@ void multiply_bytes(const NumbersTile& tile) {
   const size_t quads = tile.group_pairs / 2;
   for (size_t g = 0; g < tile.groups; ++g) {
     NumbersSums totals;
+    clear(totals);
     for (size_t k = 0; k < quads; k += tile.run_quads) {
       const size_t count = HWY_MIN(tile.run_quads, quads - k);
-      add_byte_quads(x, w, count, totals, k == 0);
+      add_byte_quads(x, w, count, totals);
       x += count * 4 * kNumbersRows;
       w += count * 4 * kNumbersColumns;
     }

@@ -18,8 +18,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "nybble/base/fetch.h"
 #include "nybble/kernels/qmm/codes-inl.h"
 #include "nybble/kernels/qmm/float_sums-inl.h"
 #include "nybble/kernels/qmm/judgement-inl.h"
@@ -36,14 +36,18 @@ namespace hn = hwy::HWY_NAMESPACE;
 using SumsTag = hn::Repartition<int16_t, CodesTag>;
 using TotalsTag = hn::Repartition<int32_t, CodesTag>;
 
-/// Codecs whose products with a digit can be added in 16 bits.
+/// Codecs whose products with a digit can be added: in 16 bits, or at once in 32.
 template <class Codec>
 constexpr bool has_planes() {
-  if constexpr (kHasBytes<Codec>) return Codec::kLargest < 64;
+  if constexpr (kHasBytes<Codec>) return kAddsQuads || Codec::kLargest < 64;
   return false;
 }
 template <class Codec>
 inline constexpr bool kHasPlanes = has_planes<Codec>();
+
+/// Codecs whose codes less their zero are bytes.
+template <class Codec>
+inline constexpr bool kHasWide = kHasPlanes<Codec> && Codec::kLargest < 128;
 
 /// Codes count from their zeros: "medium" (one plane) is too coarse to see the difference.
 template <size_t kPlanes>
@@ -63,13 +67,52 @@ HWY_INLINE ZeroVector subtract_zero(ZeroVector total, ZeroVector minus_zero, con
   return hn::Add(total, hn::Mul(minus_zero, x));
 }
 
-/// The products of one piece with one row of x, as floats still to be multiplied by the scales.
+/// Sums by lanes of the whole numbers of one row of x, of a piece, by its codes.
+struct DigitSums {
+  hn::Vec<TotalsTag> high;  // of digits p0 and p1, or of the one there is
+  hn::Vec<TotalsTag> low;  // of three planes: of all digits if they are whole sums, otherwise of p2
+};
+
+#if NYBBLE_X86_VNNI
+
+/// Codes by digits p.
+template <size_t kPlanes, size_t kBlocks>
+HWY_INLINE hn::Vec<TotalsTag> multiply_digit(const CodesVector* codes, const int8_t* planes,
+                                             size_t p) {
+  const hn::Repartition<int8_t, CodesTag> d8;
+  auto total = hn::Zero(TotalsTag());
+#pragma GCC unroll 4
+  for (size_t v = 0; v < kBlocks * kBlockVectors; ++v) {
+    const size_t block = v / kBlockVectors;
+    const auto* digits = planes + (block * kPlanes + p) * kBlock + v % kBlockVectors * kCodesLanes;
+    total = add_quads(TotalsTag(), total, codes[v], hn::LoadU(d8, digits));
+  }
+  return total;
+}
+
+/// The digits have sums of their own: one chain of all products is twice as long, and schedulers
+/// hold too few pieces for that.
 template <class Codec, size_t kPlanes, size_t kBlocks>
-HWY_INLINE FloatsVector multiply_piece(const CodesVector* codes, const int8_t* planes,
-                                       ZeroVector minus_zero) {
+HWY_INLINE DigitSums multiply_digits(const CodesVector* codes, const int8_t* planes) {
+  DigitSums sums;
+  sums.high = multiply_digit<kPlanes, kBlocks>(codes, planes, 0);
+  if constexpr (kPlanes >= 2) {
+    sums.high =
+        hn::Add(hn::ShiftLeft<8>(sums.high), multiply_digit<kPlanes, kBlocks>(codes, planes, 1));
+  }
+  if constexpr (kPlanes == 3) {
+    sums.low = multiply_digit<kPlanes, kBlocks>(codes, planes, 2);
+    if constexpr (kWholeSums<Codec>) sums.low = hn::Add(hn::ShiftLeft<8>(sums.high), sums.low);
+  }
+  return sums;
+}
+
+#else
+
+template <class Codec, size_t kPlanes, size_t kBlocks>
+HWY_INLINE DigitSums multiply_digits(const CodesVector* codes, const int8_t* planes) {
   const SumsTag d16;
   const TotalsTag d32;
-  const FloatsTag df;
   const hn::Repartition<int8_t, CodesTag> d8;
   // What a 16-bit lane can hold: 2 products of a byte by -128 for each vector.
   constexpr size_t kRun = 32768 / (Codec::kLargest * 256 * kBlockVectors);
@@ -98,17 +141,31 @@ HWY_INLINE FloatsVector multiply_piece(const CodesVector* codes, const int8_t* p
       totals[p] = kOneRun || first == 0 ? total : hn::Add(totals[p], total);
     }
   }
-  if constexpr (kPlanes == 1) return hn::ConvertTo(df, totals[0]);
-  const int8_t* sums = planes + kPlanes * kBlocks * kBlock;
-  const auto high = hn::Add(totals[0], totals[1]);
-  if constexpr (kPlanes == 2) return hn::ConvertTo(df, subtract_zero(high, minus_zero, sums));
-  const auto low = totals[kPlanes - 1];
-  if constexpr (kWholeSums<Codec>) {
-    const auto whole = hn::Add(hn::ShiftLeft<8>(high), low);
-    return hn::ConvertTo(df, subtract_zero(whole, minus_zero, sums));
+  DigitSums sums{totals[0], totals[kPlanes - 1]};
+  if constexpr (kPlanes >= 2) sums.high = hn::Add(totals[0], totals[1]);
+  if constexpr (kPlanes == 3 && kWholeSums<Codec>) {
+    sums.low = hn::Add(hn::ShiftLeft<8>(sums.high), sums.low);
   }
-  return hn::MulAdd(hn::ConvertTo(df, subtract_zero(high, minus_zero, sums)), hn::Set(df, 256.0f),
-                    hn::ConvertTo(df, subtract_zero(low, minus_zero, sums + kLaneSumsBytes)));
+  return sums;
+}
+
+#endif
+
+/// The products of one piece with one row of x, as floats still to be multiplied by the scales.
+template <class Codec, size_t kPlanes, size_t kBlocks>
+HWY_INLINE FloatsVector multiply_piece(const CodesVector* codes, const int8_t* planes,
+                                       ZeroVector minus_zero) {
+  const FloatsTag df;
+  const DigitSums sums = multiply_digits<Codec, kPlanes, kBlocks>(codes, planes);
+  if constexpr (kPlanes == 1) return hn::ConvertTo(df, sums.high);
+  const int8_t* x_sums = planes + kPlanes * kBlocks * kBlock;
+  if constexpr (kPlanes == 3 && kWholeSums<Codec>) {
+    return hn::ConvertTo(df, subtract_zero(sums.low, minus_zero, x_sums));
+  }
+  const auto high = hn::ConvertTo(df, subtract_zero(sums.high, minus_zero, x_sums));
+  if constexpr (kPlanes == 2) return high;
+  const auto low = subtract_zero(sums.low, minus_zero, x_sums + kLaneSumsBytes);
+  return hn::MulAdd(high, hn::Set(df, 256.0f), hn::ConvertTo(df, low));
 }
 
 /// The scales of a piece: one for all lanes, or the two or four of its groups in their lanes.
@@ -184,6 +241,37 @@ struct WideCodes {
   }
 };
 
+/// The products with u of a piece in wide digits, added to `total`.
+template <class Codec, size_t kVectors>
+HWY_INLINE hn::Vec<TotalsTag> add_low_digits(const WideCodes<kVectors>& codes, const int8_t* x,
+                                             hn::Vec<TotalsTag> total) {
+  const auto* digits = reinterpret_cast<const uint8_t*>(x) + 2 * kVectors * kCodesLanes;
+#if NYBBLE_X86_VNNI
+#pragma GCC unroll 4
+  for (size_t v = 0; v < kVectors; ++v) {
+    total = add_quads(TotalsTag(), total, hn::LoadU(CodesTag(), digits + v * kCodesLanes),
+                      codes.bytes[v]);
+  }
+#else
+  const SumsTag d16;
+  // What a 16-bit lane can hold: 2 products by 255 for each vector.
+  constexpr size_t kRun = HWY_MIN(kVectors, 32767 / (Codec::kLargest * 2 * 255));
+  static_assert(kRun >= 1);
+#pragma GCC unroll 4
+  for (size_t first = 0; first < kVectors; first += kRun) {
+    auto sum = hn::Zero(d16);
+#pragma GCC unroll 4
+    for (size_t v = first; v < HWY_MIN(first + kRun, kVectors); ++v) {
+      const auto u = hn::LoadU(CodesTag(), digits + v * kCodesLanes);
+      const auto products = add_byte_products(d16, u, codes.bytes[v]);
+      sum = v == first ? products : hn::Add(sum, products);
+    }
+    total = add_pairs(TotalsTag(), total, sum, hn::Set(d16, int16_t{1}));
+  }
+#endif
+  return total;
+}
+
 /// The products of one piece with one row of x in wide digits, the same numbers as multiply_piece.
 template <class Codec, size_t kPlanes, size_t kVectors>
 HWY_INLINE FloatsVector multiply_wide(const WideCodes<kVectors>& codes, const int8_t* x) {
@@ -194,33 +282,14 @@ HWY_INLINE FloatsVector multiply_wide(const WideCodes<kVectors>& codes, const in
 #pragma GCC unroll 4
   for (size_t v = 0; v < kVectors; ++v) {
     const auto* numbers = reinterpret_cast<const int16_t*>(x) + v * kCodesLanes;
-    const auto even = add_pair_products(d32, codes.even[v], hn::LoadU(d16, numbers));
-    const auto odd =
-        add_pair_products(d32, codes.odd[v], hn::LoadU(d16, numbers + kCodesLanes / 2));
-    high = v == 0 ? even : hn::Add(high, even);
-    high = hn::Add(high, odd);
+    high = add_pairs(d32, high, codes.even[v], hn::LoadU(d16, numbers));
+    high = add_pairs(d32, high, codes.odd[v], hn::LoadU(d16, numbers + kCodesLanes / 2));
   }
   if constexpr (kPlanes == 2) return hn::ConvertTo(df, high);
-
-  // What a 16-bit lane can hold: 2 products by 255 for each vector.
-  constexpr size_t kRun = HWY_MIN(kVectors, 32767 / (Codec::kLargest * 2 * 255));
-  static_assert(kRun >= 1);
-  auto low = hn::Zero(d32);
-#pragma GCC unroll 4
-  for (size_t first = 0; first < kVectors; first += kRun) {
-    auto sum = hn::Zero(d16);
-#pragma GCC unroll 4
-    for (size_t v = first; v < HWY_MIN(first + kRun, kVectors); ++v) {
-      const auto* digits = reinterpret_cast<const uint8_t*>(x) + (2 * kVectors + v) * kCodesLanes;
-      const auto products = add_byte_products(d16, hn::LoadU(CodesTag(), digits), codes.bytes[v]);
-      sum = v == first ? products : hn::Add(sum, products);
-    }
-    const auto total = add_pair_products(d32, sum, hn::Set(d16, int16_t{1}));
-    low = first == 0 ? total : hn::Add(low, total);
-  }
   if constexpr (kWholeSums<Codec>) {
-    return hn::ConvertTo(df, hn::Add(hn::ShiftLeft<8>(high), low));
+    return hn::ConvertTo(df, add_low_digits<Codec>(codes, x, hn::ShiftLeft<8>(high)));
   }
+  const auto low = add_low_digits<Codec>(codes, x, hn::Zero(d32));
   return hn::MulAdd(hn::ConvertTo(df, high), hn::Set(df, 256.0f), hn::ConvertTo(df, low));
 }
 
@@ -228,14 +297,14 @@ HWY_INLINE FloatsVector multiply_wide(const WideCodes<kVectors>& codes, const in
 inline constexpr size_t kAddedInFloat = 32;
 
 /// Whether kX rows of x at once have wide digits.
-template <size_t kPlanes, size_t kX>
-inline constexpr bool kIsWide = kCentered<kPlanes> && kX == kWideRows;
+template <class Codec, size_t kPlanes, size_t kX>
+inline constexpr bool kIsWide = kHasWide<Codec> && kCentered<kPlanes> && kX == kWideRows;
 
 /// Bytes of a piece of x.
 template <class Codec, size_t kPlanes, size_t kBlocks, size_t kX>
 inline constexpr size_t kXBytes =
     kBlocks * kPlanes * kBlock +
-    (kIsWide<kPlanes, kX> ? 0 : sums_of_piece(kPlanes, kWholeSums<Codec>) * kLaneSumsBytes);
+    (kIsWide<Codec, kPlanes, kX> ? 0 : sums_of_piece(kPlanes, kWholeSums<Codec>) * kLaneSumsBytes);
 
 /// `count` pieces of one row of w by kX rows of x, at most kAddedInFloat of which are added in
 /// float before they go to the doubles. The sizes of sums of `run` <= kAddedInFloat pieces go to
@@ -261,7 +330,7 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) sum[i] = hn::Zero(FloatsTag());
     for (size_t piece = first; piece < last; ++piece) {
-      hwy::Prefetch(codes + kPrefetchBytes);
+      fetch_ahead(codes + kAheadBytes);
       CodesVector bytes[kBlocks * kBlockVectors];
       if constexpr (kBlocks == 2) {
         CodePair<Codec>::load(codes, end, bytes);
@@ -271,14 +340,14 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
       codes += kBlocks * kBlockBytes;
       ZeroVector minus_zero = hn::Zero(TotalsTag());
       if constexpr (kCentered<kPlanes>) {
-        minus_zero = piece_zeros<Codec, kBlocks, kEntries, kIsWide<kPlanes, kX>>(minus_zeros +
-                                                                                 piece * kEntries);
+        minus_zero = piece_zeros<Codec, kBlocks, kEntries, kIsWide<Codec, kPlanes, kX>>(
+            minus_zeros + piece * kEntries);
       }
       const WideCodes<kBlocks * kBlockVectors> wide(bytes, minus_zero);
 #pragma GCC unroll 4
       for (size_t i = 0; i < kX; ++i) {
         FloatsVector products;
-        if constexpr (kIsWide<kPlanes, kX>) {
+        if constexpr (kIsWide<Codec, kPlanes, kX>) {
           products = multiply_wide<Codec, kPlanes>(wide, x[i]);
         } else {
           products = multiply_piece<Codec, kPlanes, kBlocks>(bytes, x[i], minus_zero);
@@ -330,7 +399,9 @@ class PlanesProduct {
         }
         if constexpr (kCentered<kPlanes> && !kSameZeros<Codec>) {
           find_zeros(scales_, rests_, count * kEntries, Codec::kLargest, minus_zeros_);
-          if (task_.rows >= kWideRows) repeat_zeros(minus_zeros_, count * kEntries, zero_bytes_);
+          if (kHasWide<Codec> && task_.rows >= kWideRows) {
+            repeat_zeros(minus_zeros_, count * kEntries, zero_bytes_);
+          }
         }
         size_t m = 0;
         for (; m + kWideRows <= task_.rows; m += kWideRows) {
@@ -376,7 +447,7 @@ class PlanesProduct {
     }
     multiply_pieces<Codec, kPlanes, kBlocks, kEntries, kX>(
         codes + first * kPieceBytes, codes + w_.columns * Codec::kBits / 8, planes, scaled_,
-        kIsWide<kPlanes, kX> ? zero_bytes_ : minus_zeros_, count, run_, sums, sizes);
+        kIsWide<Codec, kPlanes, kX> ? zero_bytes_ : minus_zeros_, count, run_, sums, sizes);
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) {
       const size_t at = (m + i) * task_.sums_stride + n;

@@ -13,9 +13,9 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "nybble/base/divide_up.h"
+#include "nybble/base/fetch.h"
 #include "nybble/base/minifloat.h"
 #include "nybble/kernels/qmm/qmm.h"
 #include "nybble/kernels/simd/widen-inl.h"
@@ -180,7 +180,7 @@ class GroupScales {
             float* scales, float* biases) const {
     const auto line = static_cast<ptrdiff_t>(row);
     const auto group = static_cast<ptrdiff_t>(first);
-    prefetch(line + kPrefetchRows, group);
+    fetch_rows_ahead(line + kRowsAhead, group, static_cast<ptrdiff_t>(count));
     load_scales(line * w_.scales_stride + group, count, scales);
     const ScalesTag d;
     if (step != 1.0f) {
@@ -207,7 +207,7 @@ class GroupScales {
  private:
   using WidenFunction = void (*)(const void* from, ptrdiff_t first, size_t count, size_t available,
                                  float* to);
-  static constexpr ptrdiff_t kPrefetchRows = 4;
+  static constexpr ptrdiff_t kRowsAhead = 4;
 
   static WidenFunction widen_function(Dtype dtype) {
     WidenFunction function = nullptr;
@@ -218,12 +218,17 @@ class GroupScales {
     return function;
   }
 
-  void prefetch(ptrdiff_t row, ptrdiff_t group) const {
-    hwy::Prefetch(static_cast<const std::byte*>(w_.scales) +
-                  (row * w_.scales_stride + group) * scale_bytes_);
+  void fetch_rows_ahead(ptrdiff_t row, ptrdiff_t group, ptrdiff_t count) const {
+    fetch_lines_ahead(w_.scales, row * w_.scales_stride + group, count, scale_bytes_);
     if (w_.biases == nullptr) return;
-    hwy::Prefetch(static_cast<const std::byte*>(w_.biases) +
-                  (row * w_.biases_stride + group) * bias_bytes_);
+    fetch_lines_ahead(w_.biases, row * w_.biases_stride + group, count, bias_bytes_);
+  }
+
+  static void fetch_lines_ahead(const void* values, ptrdiff_t first, ptrdiff_t count,
+                                ptrdiff_t value_bytes) {
+    constexpr ptrdiff_t kLine = 64;
+    const auto* from = static_cast<const std::byte*>(values) + first * value_bytes;
+    for (ptrdiff_t i = 0; i < count * value_bytes; i += kLine) fetch_ahead(from + i);
   }
 
   void load_scales(ptrdiff_t first, size_t count, float* to) const {

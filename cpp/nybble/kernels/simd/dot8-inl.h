@@ -1,5 +1,6 @@
-// Sums of products of neighbours: bytes to 16 bits, 16 bits to 32. The instructions under the
-// integer products of kernels/qmm; what an instruction set lacks is composed of what it has.
+// Sums of products of neighbours: bytes to 16 bits, 16 bits to 32, and with AVX-512 VNNI bytes to
+// 32 bits. The instructions under the integer products of kernels/qmm; what an instruction set
+// lacks is composed of what it has, but for the last: kAddsQuads tells where it is.
 
 #if defined(NYBBLE_KERNELS_SIMD_DOT8_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NYBBLE_KERNELS_SIMD_DOT8_INL_H
@@ -81,6 +82,41 @@ HWY_INLINE hn::Vec<D32> add_pair_products([[maybe_unused]] D32 d,
   return hn::Add(even, hn::Mul(hn::ShiftRight<16>(a32), hn::ShiftRight<16>(b32)));
 #endif
 }
+
+#undef NYBBLE_X86_VNNI
+#if NYBBLE_X86_DOT && HWY_TARGET <= HWY_AVX3_DL && (HWY_COMPILER_GCC || HWY_COMPILER_CLANG)
+#define NYBBLE_X86_VNNI 1
+#else
+#define NYBBLE_X86_VNNI 0
+#endif
+
+// In assembly: Highway 1.0.3 compiles this target for AVX-VNNI instead of AVX-512 VNNI, so that
+// compilers take the former's encoding, which processors such as Zen 4 do not have.
+
+/// Whether add_quads is there.
+inline constexpr bool kAddsQuads = NYBBLE_X86_VNNI == 1;
+
+/// sum + a[2i] * b[2i] + a[2i+1] * b[2i+1].
+template <class D32>
+HWY_INLINE hn::Vec<D32> add_pairs([[maybe_unused]] D32 d, hn::Vec<D32> sum,
+                                  hn::Vec<hn::Repartition<int16_t, D32>> a,
+                                  hn::Vec<hn::Repartition<int16_t, D32>> b) {
+#if NYBBLE_X86_VNNI
+  asm("%{evex%} vpdpwssd %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "vm"(b.raw));
+  return sum;
+#else
+  return hn::Add(sum, add_pair_products(d, a, b));
+#endif
+}
+
+#if NYBBLE_X86_VNNI
+/// sum + u[4i] * s[4i] + .. + u[4i+3] * s[4i+3].
+template <class D32>
+HWY_INLINE hn::Vec<D32> add_quads(D32 /*d*/, hn::Vec<D32> sum, Bytes<D32> u, SignedBytes<D32> s) {
+  asm("%{evex%} vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(u.raw), "vm"(s.raw));
+  return sum;
+}
+#endif
 
 }  // namespace nybble::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
