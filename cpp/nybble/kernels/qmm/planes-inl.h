@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "hwy/highway.h"
+#include "nybble/base/divide_up.h"
 #include "nybble/base/fetch.h"
 #include "nybble/kernels/qmm/codes-inl.h"
 #include "nybble/kernels/qmm/float_sums-inl.h"
@@ -241,10 +242,11 @@ struct WideCodes {
   }
 };
 
-/// The products with u of a piece in wide digits, added to `total`.
+/// The products with u of a piece in wide digits.
 template <class Codec, size_t kVectors>
-HWY_INLINE hn::Vec<TotalsTag> add_low_digits(const WideCodes<kVectors>& codes, const int8_t* x,
-                                             hn::Vec<TotalsTag> total) {
+HWY_INLINE hn::Vec<TotalsTag> multiply_low_digits(const WideCodes<kVectors>& codes,
+                                                  const int8_t* x) {
+  auto total = hn::Zero(TotalsTag());
   const auto* digits = reinterpret_cast<const uint8_t*>(x) + 2 * kVectors * kCodesLanes;
 #if NYBBLE_X86_VNNI
 #pragma GCC unroll 4
@@ -278,18 +280,22 @@ HWY_INLINE FloatsVector multiply_wide(const WideCodes<kVectors>& codes, const in
   const SumsTag d16;
   const TotalsTag d32;
   const FloatsTag df;
-  auto high = hn::Zero(d32);
+  // Sums of their own for what need not wait: one chain of all products is twice as long, and a
+  // processor looks no more than two pieces ahead.
+  auto even = hn::Zero(d32);
+  auto odd = hn::Zero(d32);
 #pragma GCC unroll 4
   for (size_t v = 0; v < kVectors; ++v) {
     const auto* numbers = reinterpret_cast<const int16_t*>(x) + v * kCodesLanes;
-    high = add_pairs(d32, high, codes.even[v], hn::LoadU(d16, numbers));
-    high = add_pairs(d32, high, codes.odd[v], hn::LoadU(d16, numbers + kCodesLanes / 2));
+    even = add_pairs(d32, even, codes.even[v], hn::LoadU(d16, numbers));
+    odd = add_pairs(d32, odd, codes.odd[v], hn::LoadU(d16, numbers + kCodesLanes / 2));
   }
+  const auto high = hn::Add(even, odd);
   if constexpr (kPlanes == 2) return hn::ConvertTo(df, high);
+  const auto low = multiply_low_digits<Codec>(codes, x);
   if constexpr (kWholeSums<Codec>) {
-    return hn::ConvertTo(df, add_low_digits<Codec>(codes, x, hn::ShiftLeft<8>(high)));
+    return hn::ConvertTo(df, hn::Add(hn::ShiftLeft<8>(high), low));
   }
-  const auto low = add_low_digits<Codec>(codes, x, hn::Zero(d32));
   return hn::MulAdd(hn::ConvertTo(df, high), hn::Set(df, 256.0f), hn::ConvertTo(df, low));
 }
 
@@ -306,62 +312,74 @@ inline constexpr size_t kXBytes =
     kBlocks * kPlanes * kBlock +
     (kIsWide<Codec, kPlanes, kX> ? 0 : sums_of_piece(kPlanes, kWholeSums<Codec>) * kLaneSumsBytes);
 
-/// `count` pieces of one row of w by kX rows of x, at most kAddedInFloat of which are added in
+/// The codes of kW neighbouring rows of w, from a column on.
+template <size_t kW>
+struct CodesOfRows {
+  const uint8_t* at[kW];
+  const uint8_t* end[kW];
+  ptrdiff_t ahead_bytes;  // how far they are fetched ahead
+};
+
+/// `count` pieces of kW rows of w by kX rows of x, at most kAddedInFloat of which are added in
 /// float before they go to the doubles. The sizes of sums of `run` <= kAddedInFloat pieces go to
-/// `sizes`.
-template <class Codec, size_t kPlanes, size_t kBlocks, size_t kEntries, size_t kX>
-HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
-                                const int8_t* const* planes, const float (*scales)[kMaxScales],
-                                const float* minus_zeros, size_t count, size_t run,
+/// `sizes`. Sums, sizes and scales are [kW][kX].
+template <class Codec, size_t kPlanes, size_t kBlocks, size_t kEntries, size_t kW, size_t kX>
+HWY_INLINE void multiply_pieces(CodesOfRows<kW> codes, const int8_t* const* planes,
+                                const float (*scales)[kMaxScales],
+                                const float (*minus_zeros)[kMaxScales], size_t count, size_t run,
                                 DoubleSums* sums, FloatsVector* sizes) {
   constexpr size_t kBlockBytes = 4 * Codec::kBits;
   constexpr size_t kPlaneBytes = kXBytes<Codec, kPlanes, kBlocks, kX>;
   const int8_t* x[kX];
-  FloatsVector total[kX];
+  FloatsVector total[kW * kX];
 #pragma GCC unroll 4
-  for (size_t i = 0; i < kX; ++i) {
-    x[i] = planes[i];
-    total[i] = hn::Zero(FloatsTag());
-  }
+  for (size_t i = 0; i < kX; ++i) x[i] = planes[i];
+#pragma GCC unroll 8
+  for (size_t i = 0; i < kW * kX; ++i) total[i] = hn::Zero(FloatsTag());
   size_t added = 0;  // pieces in `total`
   for (size_t first = 0; first < count; first += run) {
     const size_t last = HWY_MIN(first + run, count);
-    FloatsVector sum[kX];
-#pragma GCC unroll 4
-    for (size_t i = 0; i < kX; ++i) sum[i] = hn::Zero(FloatsTag());
+    FloatsVector sum[kW * kX];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kW * kX; ++i) sum[i] = hn::Zero(FloatsTag());
     for (size_t piece = first; piece < last; ++piece) {
-      fetch_ahead(codes + kAheadBytes);
-      CodesVector bytes[kBlocks * kBlockVectors];
-      if constexpr (kBlocks == 2) {
-        CodePair<Codec>::load(codes, end, bytes);
-      } else {
-        Codec::load(codes, end, bytes);
-      }
-      codes += kBlocks * kBlockBytes;
-      ZeroVector minus_zero = hn::Zero(TotalsTag());
-      if constexpr (kCentered<kPlanes>) {
-        minus_zero = piece_zeros<Codec, kBlocks, kEntries, kIsWide<Codec, kPlanes, kX>>(
-            minus_zeros + piece * kEntries);
-      }
-      const WideCodes<kBlocks * kBlockVectors> wide(bytes, minus_zero);
 #pragma GCC unroll 4
-      for (size_t i = 0; i < kX; ++i) {
-        FloatsVector products;
-        if constexpr (kIsWide<Codec, kPlanes, kX>) {
-          products = multiply_wide<Codec, kPlanes>(wide, x[i]);
+      for (size_t n = 0; n < kW; ++n) {
+        fetch_ahead(codes.at[n] + codes.ahead_bytes);
+        CodesVector bytes[kBlocks * kBlockVectors];
+        if constexpr (kBlocks == 2) {
+          CodePair<Codec>::load(codes.at[n], codes.end[n], bytes);
         } else {
-          products = multiply_piece<Codec, kPlanes, kBlocks>(bytes, x[i], minus_zero);
+          Codec::load(codes.at[n], codes.end[n], bytes);
         }
-        const auto scale = piece_scales<Codec, kBlocks, kEntries>(scales[i] + piece * kEntries);
-        sum[i] = hn::MulAdd(products, scale, sum[i]);
-        x[i] += kPlaneBytes;
+        codes.at[n] += kBlocks * kBlockBytes;
+        ZeroVector minus_zero = hn::Zero(TotalsTag());
+        if constexpr (kCentered<kPlanes>) {
+          minus_zero = piece_zeros<Codec, kBlocks, kEntries, kIsWide<Codec, kPlanes, kX>>(
+              minus_zeros[n] + piece * kEntries);
+        }
+        const WideCodes<kBlocks * kBlockVectors> wide(bytes, minus_zero);
+#pragma GCC unroll 4
+        for (size_t m = 0; m < kX; ++m) {
+          FloatsVector products;
+          if constexpr (kIsWide<Codec, kPlanes, kX>) {
+            products = multiply_wide<Codec, kPlanes>(wide, x[m]);
+          } else {
+            products = multiply_piece<Codec, kPlanes, kBlocks>(bytes, x[m], minus_zero);
+          }
+          const size_t i = n * kX + m;
+          const auto scale = piece_scales<Codec, kBlocks, kEntries>(scales[i] + piece * kEntries);
+          sum[i] = hn::MulAdd(products, scale, sum[i]);
+        }
       }
+#pragma GCC unroll 4
+      for (size_t i = 0; i < kX; ++i) x[i] += kPlaneBytes;
     }
     added += run;
     const bool is_full = last == count || added + run > kAddedInFloat;
     if (is_full) added = 0;
-#pragma GCC unroll 4
-    for (size_t i = 0; i < kX; ++i) {
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kW * kX; ++i) {
       if constexpr (kCentered<kPlanes>) sizes[i] = hn::Add(sizes[i], hn::Abs(sum[i]));
       total[i] = hn::Add(total[i], sum[i]);
       if (is_full) {
@@ -372,7 +390,11 @@ HWY_INLINE void multiply_pieces(const uint8_t* codes, const uint8_t* end,
   }
 }
 
-/// The rows of w of a task, one after the other, by its rows of x, up to 4 at a time.
+/// So many rows of w at a time share the loads of x: the planes of 4 rows of 4096 columns do not
+/// fit the first cache. 16 registers are too few for that.
+inline constexpr size_t kRowsAtOnce = kAddsQuads ? 2 : 1;
+
+/// The rows of w of a task, a few at a time, by its rows of x, up to 4 at a time.
 template <class Codec, size_t kPlanes, size_t kBlocks, size_t kEntries>
 class PlanesProduct {
  public:
@@ -386,34 +408,11 @@ class PlanesProduct {
                                 : kAddedInFloat) {}
 
   void multiply() {
-    for (size_t n = 0; n < task_.rows_of_w; ++n) {
-      for (size_t first = 0; first < pieces_; first += kChunk) {
-        const size_t count = HWY_MIN(kChunk, pieces_ - first);
-        // Pieces are parts of groups, or hold kEntries of them.
-        const size_t first_group = repeats_ == 1 ? first * kEntries : first / repeats_;
-        const size_t groups = repeats_ == 1 ? count * kEntries : count / repeats_;
-        group_scales_.load(task_.first_row + n, first_group, groups, repeats_, kLoadedZero,
-                           Codec::kStep, scales_, rests_);
-        if constexpr (kCentered<kPlanes>) {
-          find_squares<Codec>(scales_, rests_, count * kEntries, squares_);
-        }
-        if constexpr (kCentered<kPlanes> && !kSameZeros<Codec>) {
-          find_zeros(scales_, rests_, count * kEntries, Codec::kLargest, minus_zeros_);
-          if (kHasWide<Codec> && task_.rows >= kWideRows) {
-            repeat_zeros(minus_zeros_, count * kEntries, zero_bytes_);
-          }
-        }
-        size_t m = 0;
-        for (; m + kWideRows <= task_.rows; m += kWideRows) {
-          add_chunk<kWideRows>(n, m, first, count);
-        }
-        if (task_.rows - m >= 2) {
-          add_chunk<2>(n, m, first, count);
-          m += 2;
-        }
-        if (m < task_.rows) add_chunk<1>(n, m, first, count);
-      }
+    size_t n = 0;
+    if constexpr (kRowsAtOnce > 1) {
+      for (; n + kRowsAtOnce <= task_.rows_of_w; n += kRowsAtOnce) multiply_rows<kRowsAtOnce>(n);
     }
+    for (; n < task_.rows_of_w; ++n) multiply_rows<1>(n);
   }
 
  private:
@@ -426,34 +425,90 @@ class PlanesProduct {
   // What biases are made of where there are none.
   static constexpr float kLoadedZero = kCentered<kPlanes> ? 0.0f : Codec::kZero;
 
-  template <size_t kX>
-  HWY_INLINE void add_chunk(size_t n, size_t m, size_t first, size_t count) {
-    const auto row = static_cast<ptrdiff_t>(task_.first_row + n);
-    const auto* codes = reinterpret_cast<const uint8_t*>(w_.codes + row * w_.codes_stride);
-    const int8_t* planes[kX];
-    DoubleSums sums[kX];
-    FloatsVector variances[kX];
-    FloatsVector sizes[kX];
-#pragma GCC unroll 4
-    for (size_t i = 0; i < kX; ++i) {
-      const PlanesRow& x = task_.x[m + i];
-      planes[i] = x.planes + first * kXBytes<Codec, kPlanes, kBlocks, kX>;
-      const Joined joined =
-          join_scales(scales_, rests_, squares_, x, first * kEntries, count * kEntries, scaled_[i]);
-      sums[i].clear();
-      sums[i].add(joined.rests);
-      variances[i] = joined.variance;
-      sizes[i] = joined.size;
+  template <size_t kW>
+  HWY_INLINE void multiply_rows(size_t n) {
+    for (size_t first = 0; first < pieces_; first += kChunk) {
+      const size_t count = HWY_MIN(kChunk, pieces_ - first);
+      for (size_t i = 0; i < kW; ++i) load_scales(n + i, i, first, count);
+      size_t m = 0;
+      for (; m + kWideRows <= task_.rows; m += kWideRows) {
+        add_chunk<kW, kWideRows>(n, m, first, count);
+      }
+      if (task_.rows - m >= 2) {
+        add_chunk<kW, 2>(n, m, first, count);
+        m += 2;
+      }
+      if (m < task_.rows) add_chunk<kW, 1>(n, m, first, count);
     }
-    multiply_pieces<Codec, kPlanes, kBlocks, kEntries, kX>(
-        codes + first * kPieceBytes, codes + w_.columns * Codec::kBits / 8, planes, scaled_,
-        kIsWide<Codec, kPlanes, kX> ? zero_bytes_ : minus_zeros_, count, run_, sums, sizes);
+  }
+
+  /// What becomes of the scales of a row of w whatever x is.
+  HWY_INLINE void load_scales(size_t n, size_t at, size_t first, size_t count) {
+    // Pieces are parts of groups, or hold kEntries of them.
+    const size_t first_group = repeats_ == 1 ? first * kEntries : first / repeats_;
+    const size_t groups = repeats_ == 1 ? count * kEntries : count / repeats_;
+    group_scales_.load(task_.first_row + n, first_group, groups, repeats_, kLoadedZero,
+                       Codec::kStep, scales_[at], rests_[at]);
+    if constexpr (kCentered<kPlanes>) {
+      find_squares<Codec>(scales_[at], rests_[at], count * kEntries, squares_[at]);
+    }
+    if constexpr (kCentered<kPlanes> && !kSameZeros<Codec>) {
+      find_zeros(scales_[at], rests_[at], count * kEntries, Codec::kLargest, minus_zeros_[at]);
+      if (kHasWide<Codec> && task_.rows >= kWideRows) {
+        repeat_zeros(minus_zeros_[at], count * kEntries, zero_bytes_[at]);
+      }
+    }
+  }
+
+  /// Whole strides of the rows that are read at once: they are not read to the end before the next.
+  static ptrdiff_t ahead_bytes(ptrdiff_t stride_bytes) {
+    constexpr ptrdiff_t kMost = 8 * kAheadBytes;
+    if (stride_bytes <= 0 || stride_bytes > kMost) return kAheadBytes;
+    return divide_up(ptrdiff_t{kAheadBytes}, stride_bytes) * stride_bytes;
+  }
+
+  /// Rows n .. n + kW - 1 of w.
+  template <size_t kW, size_t kX>
+  HWY_INLINE void add_chunk(size_t n, size_t m, size_t first, size_t count) {
+    const size_t row_bytes = w_.columns * Codec::kBits / 8;
+    const ptrdiff_t stride_bytes = w_.codes_stride * ptrdiff_t{sizeof(uint32_t)};
+    CodesOfRows<kW> codes;
+    const int8_t* planes[kX];
+    DoubleSums sums[kW * kX];
+    FloatsVector variances[kW * kX];
+    FloatsVector sizes[kW * kX];
+    codes.ahead_bytes = ahead_bytes(kW * stride_bytes);
 #pragma GCC unroll 4
-    for (size_t i = 0; i < kX; ++i) {
-      const size_t at = (m + i) * task_.sums_stride + n;
-      task_.sums[at] += sums[i].total();
+    for (size_t i = 0; i < kW; ++i) {
+      const auto* row = reinterpret_cast<const uint8_t*>(w_.codes) +
+                        static_cast<ptrdiff_t>(task_.first_row + n + i) * stride_bytes;
+      codes.at[i] = row + first * kPieceBytes;
+      codes.end[i] = row + row_bytes;
+    }
+#pragma GCC unroll 4
+    for (size_t j = 0; j < kX; ++j) {
+      const PlanesRow& x = task_.x[m + j];
+      planes[j] = x.planes + first * kXBytes<Codec, kPlanes, kBlocks, kX>;
+#pragma GCC unroll 4
+      for (size_t i = 0; i < kW; ++i) {
+        const size_t ij = i * kX + j;
+        const Joined joined = join_scales(scales_[i], rests_[i], squares_[i], x, first * kEntries,
+                                          count * kEntries, scaled_[ij]);
+        sums[ij].clear();
+        sums[ij].add(joined.rests);
+        variances[ij] = joined.variance;
+        sizes[ij] = joined.size;
+      }
+    }
+    multiply_pieces<Codec, kPlanes, kBlocks, kEntries, kW, kX>(
+        codes, planes, scaled_, kIsWide<Codec, kPlanes, kX> ? zero_bytes_ : minus_zeros_, count,
+        run_, sums, sizes);
+#pragma GCC unroll 8
+    for (size_t ij = 0; ij < kW * kX; ++ij) {
+      const size_t to = (m + ij % kX) * task_.sums_stride + n + ij / kX;
+      task_.sums[to] += sums[ij].total();
       if constexpr (kCentered<kPlanes>) {
-        add_judgement(sizes[i], variances[i], task_.judgements[at]);
+        add_judgement(sizes[ij], variances[ij], task_.judgements[to]);
       }
     }
   }
@@ -464,12 +519,12 @@ class PlanesProduct {
   size_t pieces_;
   size_t repeats_;
   size_t run_;
-  alignas(64) float scales_[kMaxScales] = {};
-  alignas(64) float rests_[kMaxScales] = {};
-  alignas(64) float squares_[kMaxScales] = {};
-  alignas(64) float minus_zeros_[kMaxScales];
-  alignas(64) float zero_bytes_[kMaxScales];
-  alignas(64) float scaled_[4][kMaxScales];
+  alignas(64) float scales_[kRowsAtOnce][kMaxScales] = {};
+  alignas(64) float rests_[kRowsAtOnce][kMaxScales] = {};
+  alignas(64) float squares_[kRowsAtOnce][kMaxScales] = {};
+  alignas(64) float minus_zeros_[kRowsAtOnce][kMaxScales];
+  alignas(64) float zero_bytes_[kRowsAtOnce][kMaxScales];
+  alignas(64) float scaled_[kRowsAtOnce * kWideRows][kMaxScales];
 };
 
 template <class Codec, size_t kBlocks, size_t kEntries>
