@@ -6,7 +6,9 @@
 // registers 6 x 2 sums leave room for two vectors of w and one of x, with 32 registers 12 x 2.
 
 #include <cmath>
+#include <cstddef>
 #include <cstring>
+#include <type_traits>
 
 #include "nybble/kernels/qmm/codec_kernels.h"
 
@@ -41,39 +43,63 @@ constexpr size_t kNumbersColumns = 2 * kNumbersLanes;
 
 using NumbersSums = hn::Vec<NumbersTag>[kNumbersRows][2];
 
-/// sum += products of pairs, in the place of `sum` (see add_pinned).
-HWY_INLINE void add_pinned_pairs(hn::Vec<NumbersTag>& sum,
-                                 hn::Vec<hn::Repartition<int16_t, NumbersTag>> x,
-                                 hn::Vec<hn::Repartition<int16_t, NumbersTag>> w) {
+using NumbersVector = hn::Vec<NumbersTag>;
+using PairsTag = hn::Repartition<int16_t, NumbersTag>;
+
+/// sums[i][v] += products of x [steps][kNumbersRows] and w [steps][kNumbersColumns], lanes of 32
+/// bits that hold two numbers or four bytes. What they are and how they are added is Product's.
+template <class Product>
+HWY_INLINE void add_products(const void* HWY_RESTRICT x, const void* HWY_RESTRICT w, size_t steps,
+                             typename Product::Sum (&sums)[kNumbersRows][2]) {
   const NumbersTag d;
-  if constexpr (kAddsQuads) {
-    sum = add_pairs(d, sum, x, w);
-  } else {
-    add_pinned(d, sum, add_pair_products(d, x, w));
+  const auto* x_at = static_cast<const std::byte*>(x);
+  const auto* w_at = static_cast<const int32_t*>(w);
+  for (size_t k = 0; k < steps; ++k) {
+    const auto w0 = hn::LoadU(d, w_at);
+    const auto w1 = hn::LoadU(d, w_at + kNumbersLanes);
+#pragma GCC unroll 16
+    for (size_t i = 0; i < kNumbersRows; ++i) {
+      int32_t lane;
+      std::memcpy(&lane, x_at + i * sizeof(lane), sizeof(lane));
+      const auto values = hn::Set(d, lane);
+      Product::add(sums[i][0], values, w0);
+      Product::add(sums[i][1], values, w1);
+    }
+    x_at += kNumbersRows * sizeof(int32_t);
+    w_at += kNumbersColumns;
   }
 }
 
-/// sums += products of `pairs` pairs of x [pairs][kNumbersRows][2] and w
-/// [pairs][kNumbersColumns][2].
-HWY_INLINE void add_number_products(const int16_t* HWY_RESTRICT x, const int16_t* HWY_RESTRICT w,
-                                    size_t pairs, NumbersSums& sums) {
-  const NumbersTag d;
-  const hn::Repartition<int16_t, NumbersTag> d16;
-  for (size_t k = 0; k < pairs; ++k) {
-    const auto w0 = hn::LoadU(d16, w);
-    const auto w1 = hn::LoadU(d16, w + 2 * kNumbersLanes);
-#pragma GCC unroll 16
-    for (size_t i = 0; i < kNumbersRows; ++i) {
-      int32_t pair;
-      std::memcpy(&pair, x + 2 * i, sizeof(pair));
-      const auto values = hn::BitCast(d16, hn::Set(d, pair));
-      add_pinned_pairs(sums[i][0], values, w0);
-      add_pinned_pairs(sums[i][1], values, w1);
+/// Two numbers in a lane. All sums are updated in their place (see add_pinned).
+struct PairProducts {
+  using Sum = NumbersVector;
+
+  static HWY_INLINE void add(Sum& sum, NumbersVector x, NumbersVector w) {
+    const NumbersTag d;
+    const PairsTag d16;
+    if constexpr (kAddsQuads) {
+      sum = add_pairs(d, sum, hn::BitCast(d16, x), hn::BitCast(d16, w));
+    } else {
+      add_pinned(d, sum, add_pair_products(d, hn::BitCast(d16, x), hn::BitCast(d16, w)));
     }
-    x += 2 * kNumbersRows;
-    w += 2 * kNumbersColumns;
   }
-}
+};
+
+/// Four bytes in a lane, in sums of 32 bits or two of 16.
+struct QuadProducts {
+  using Sum = hn::Vec<std::conditional_t<kAddsQuads, NumbersTag, PairsTag>>;
+
+  static HWY_INLINE void add(Sum& sum, NumbersVector x, NumbersVector w) {
+    const auto bytes = hn::BitCast(hn::Repartition<int8_t, NumbersTag>(), x);
+    const auto codes = hn::BitCast(hn::Repartition<uint8_t, NumbersTag>(), w);
+#if NYBBLE_X86_VNNI
+    sum = add_quads(NumbersTag(), sum, codes, bytes);
+#else
+    const PairsTag d16;
+    add_pinned(d16, sum, add_byte_products(d16, codes, bytes));
+#endif
+  }
+};
 
 HWY_INLINE void clear(NumbersSums& sums) {
 #pragma GCC unroll 16
@@ -101,68 +127,26 @@ HWY_INLINE void scale_sums(const NumbersSums& sums, const float* w_scales, const
   }
 }
 
+/// totals += products of `quads` quads, no more than fit the sums there are.
+HWY_INLINE void add_byte_quads(const int8_t* x, const uint8_t* w, size_t quads,
+                               NumbersSums& totals) {
 #if NYBBLE_X86_VNNI
-
-/// totals += products of `quads` quads of x [quads][kNumbersRows][4] and w
-/// [quads][kNumbersColumns][4].
-HWY_INLINE void add_byte_quads(const int8_t* HWY_RESTRICT x, const uint8_t* HWY_RESTRICT w,
-                               size_t quads, NumbersSums& totals) {
-  const NumbersTag d;
-  const hn::Repartition<uint8_t, NumbersTag> du8;
-  const hn::Repartition<int8_t, NumbersTag> di8;
-  for (size_t k = 0; k < quads; ++k) {
-    const auto w0 = hn::LoadU(du8, w);
-    const auto w1 = hn::LoadU(du8, w + 4 * kNumbersLanes);
-#pragma GCC unroll 16
-    for (size_t i = 0; i < kNumbersRows; ++i) {
-      int32_t quad;
-      std::memcpy(&quad, x + 4 * i, sizeof(quad));
-      const auto values = hn::BitCast(di8, hn::Set(d, quad));
-      totals[i][0] = add_quads(d, totals[i][0], w0, values);
-      totals[i][1] = add_quads(d, totals[i][1], w1, values);
-    }
-    x += 4 * kNumbersRows;
-    w += 4 * kNumbersColumns;
-  }
-}
-
+  add_products<QuadProducts>(x, w, quads, totals);
 #else
-
-/// The same, of no more quads than fit sums of 16 bits, two in a lane.
-HWY_INLINE void add_byte_quads(const int8_t* HWY_RESTRICT x, const uint8_t* HWY_RESTRICT w,
-                               size_t quads, NumbersSums& totals) {
   const NumbersTag d;
-  const hn::Repartition<int16_t, NumbersTag> d16;
-  const hn::Repartition<uint8_t, NumbersTag> du8;
-  const hn::Repartition<int8_t, NumbersTag> di8;
-  hn::Vec<decltype(d16)> sums[kNumbersRows][2];
+  const PairsTag d16;
+  hn::Vec<PairsTag> sums[kNumbersRows][2];
 #pragma GCC unroll 16
   for (size_t i = 0; i < kNumbersRows; ++i) sums[i][0] = sums[i][1] = hn::Zero(d16);
-  for (size_t k = 0; k < quads; ++k) {
-    const auto w0 = hn::LoadU(du8, w);
-    const auto w1 = hn::LoadU(du8, w + 4 * kNumbersLanes);
-#pragma GCC unroll 16
-    for (size_t i = 0; i < kNumbersRows; ++i) {
-      int32_t quad;
-      std::memcpy(&quad, x + 4 * i, sizeof(quad));
-      const auto values = hn::BitCast(di8, hn::Set(d, quad));
-      add_pinned(d16, sums[i][0], add_byte_products(d16, w0, values));
-      add_pinned(d16, sums[i][1], add_byte_products(d16, w1, values));
-    }
-    x += 4 * kNumbersRows;
-    w += 4 * kNumbersColumns;
-  }
+  add_products<QuadProducts>(x, w, quads, sums);
   const auto ones = hn::Set(d16, int16_t{1});
 #pragma GCC unroll 16
   for (size_t i = 0; i < kNumbersRows; ++i) {
 #pragma GCC unroll 2
-    for (size_t v = 0; v < 2; ++v) {
-      totals[i][v] = add_pairs(d, totals[i][v], sums[i][v], ones);
-    }
+    for (size_t v = 0; v < 2; ++v) totals[i][v] = add_pairs(d, totals[i][v], sums[i][v], ones);
   }
-}
-
 #endif
+}
 
 void multiply_bytes(const NumbersTile& tile) {
   const auto* x = reinterpret_cast<const int8_t*>(tile.x);
@@ -189,13 +173,13 @@ void multiply_numbers(const NumbersTile& tile) {
   for (size_t g = 0; g < tile.groups; ++g) {
     NumbersSums sums;
     clear(sums);
-    add_number_products(x, w, tile.group_pairs, sums);
+    add_products<PairProducts>(x, w, tile.group_pairs, sums);
     scale_sums<true>(sums, tile.w_scales + g * kNumbersColumns, tile.w_rests + g * kNumbersColumns,
                      tile.x_scales + g * kNumbersRows, tile.x_sums + g * kNumbersRows, 1.0f, tile.c,
                      tile.c_stride);
     if (tile.x_low_used[g] != 0) {
       clear(sums);
-      add_number_products(tile.x_low + (x - tile.x), w, tile.group_pairs, sums);
+      add_products<PairProducts>(tile.x_low + (x - tile.x), w, tile.group_pairs, sums);
       scale_sums<false>(sums, tile.w_scales + g * kNumbersColumns,
                         tile.w_rests + g * kNumbersColumns, tile.x_scales + g * kNumbersRows,
                         tile.x_sums + g * kNumbersRows, 0x1p-16f, tile.c, tile.c_stride);
