@@ -109,8 +109,7 @@ struct SplitRows {
 
   void add(const float* x) {
     const size_t padded = (entries + 15) / 16 * 16;
-    planes.push_back(
-        std::make_unique<Guarded<int8_t>>(columns / layout.piece * layout.piece_bytes()));
+    planes.push_back(std::make_unique<Guarded<int8_t>>(layout.row_bytes(columns)));
     scales.push_back(std::make_unique<Guarded<float>>(padded, 0));
     sums.push_back(std::make_unique<Guarded<float>>(padded, 0));
     residuals.push_back(std::make_unique<Guarded<float>>(padded, 0));
@@ -136,9 +135,8 @@ struct SplitRows {
     const size_t block = in_piece / kCodeBlock;
     int64_t value = 0;
     for (size_t p = 0; p < layout.planes; ++p) {
-      value = 256 * value +
-              rows[m].planes[piece * layout.piece_bytes() +
-                             (block * layout.planes + p) * kCodeBlock + in_piece % kCodeBlock];
+      const size_t byte = (block * layout.planes + p) * kCodeBlock + in_piece % kCodeBlock;
+      value = 256 * value + rows[m].planes[layout.at(piece, byte)];
     }
     return value;
   }
@@ -149,17 +147,19 @@ struct SplitRows {
     const int64_t old_part = in_parts ? (old - static_cast<int8_t>(old & 0xff)) / 256 : old;
     const int high = layout.planes == 3 && !in_parts ? 65793 : 257;
     for (size_t p = 0; p < columns / layout.piece; ++p) {
-      int8_t* piece = rows[m].planes + p * layout.piece_bytes();
-      std::fill_n(piece, layout.digits_bytes(), digit);
+      int8_t* planes = rows[m].planes;
+      const size_t digits = layout.digits_bytes();
+      for (size_t i = 0; i < digits; ++i) planes[layout.at(p, i)] = digit;
       if (layout.sums() == 0) continue;
-      int8_t* behind = piece + layout.digits_bytes();
+      int8_t* behind = planes + layout.at(p, digits);
       int32_t lane_sum;
       std::memcpy(&lane_sum, behind, sizeof(lane_sum));
       const auto lane_codes = static_cast<int32_t>(lane_sum / old_part);
       std::vector<int32_t> parts(kLaneSumsBytes / sizeof(int32_t), lane_codes * high * digit);
       std::memcpy(behind, parts.data(), kLaneSumsBytes);
       std::fill(parts.begin(), parts.end(), lane_codes * digit);
-      if (in_parts) std::memcpy(behind + kLaneSumsBytes, parts.data(), kLaneSumsBytes);
+      if (!in_parts) continue;
+      std::memcpy(planes + layout.at(p, digits + kLaneSumsBytes), parts.data(), kLaneSumsBytes);
     }
   }
   double value(size_t m, size_t k) const {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "nybble/base/stream.h"
 #include "nybble/base/thread_pool.h"
 #include "nybble/ops/matmul_precision.h"
 #include "nybble/ops/quantized_work.h"
@@ -82,13 +83,16 @@ class PreparedRows {
                .entry = std::min(group, piece),
                .order = piece == kCodeBlock ? kernels_->byte_order : kernels_->pair_order,
                .whole_sums = kernels_->whole_sums,
+               .pieces_at_once = kernels_->pieces_at_once,
                .wide = false};
     const size_t count = work_.batches * work_.rows;
     const size_t entries = work_.inner / layout_.entry;
     const size_t padded = divide_up(entries, kScalesPadding) * kScalesPadding;
-    const size_t planes_bytes = work_.inner / piece * layout_.piece_bytes();
-    const size_t row_bytes = planes_bytes + 3 * padded * sizeof(float) +
-                             divide_up(work_.inner / piece, 8) * 8 * sizeof(uint32_t);
+    const size_t planes_bytes = layout_.row_bytes(work_.inner);
+    const size_t wild_bytes = work_.inner / piece * sizeof(uint32_t);
+    // Rows begin on lines, or each vector would be on two.
+    const size_t row_bytes =
+        divide_up(planes_bytes + 3 * padded * sizeof(float) + wild_bytes, kLineBytes) * kLineBytes;
     memory_ = Buffer::allocate(count * row_bytes);
     planes_.resize(count);
     const SplitRow split_into = split_row();
@@ -101,7 +105,7 @@ class PreparedRows {
       to.residuals = to.sums + padded;
       to.wild = reinterpret_cast<uint32_t*>(to.residuals + padded);
       PlanesLayout layout = layout_;
-      layout.wide = kernels_->has_wide && layout.planes > 1 &&
+      layout.wide = kernels_->has_wide[layout.planes] &&
                     row % work_.rows < work_.rows / kWideRows * kWideRows;
       split_into(x, work_.inner, layout, to);
       std::fill(to.scales + entries, to.scales + padded, 0.0f);

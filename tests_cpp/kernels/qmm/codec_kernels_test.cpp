@@ -44,11 +44,11 @@ std::vector<PlanesLayout> layouts_of(const Quantization& q, const CodecKernels& 
   if (kernels.multiply_planes == nullptr) return layouts;
   const auto group = static_cast<size_t>(q.group_size);
   for (const size_t planes : {1, 2, 3}) {
-    layouts.push_back(
-        {planes, kCodeBlock, std::min(group, kCodeBlock), kernels.byte_order, kernels.whole_sums});
+    layouts.push_back({planes, kCodeBlock, std::min(group, kCodeBlock), kernels.byte_order,
+                       kernels.whole_sums, kernels.pieces_at_once});
     if (columns % 64 == 0 && (group >= 64 || kernels.pairs_keep_groups)) {
-      layouts.push_back(
-          {planes, 64, std::min<size_t>(group, 64), kernels.pair_order, kernels.whole_sums});
+      layouts.push_back({planes, 64, std::min<size_t>(group, 64), kernels.pair_order,
+                         kernels.whole_sums, kernels.pieces_at_once});
     }
   }
   return layouts;
@@ -93,7 +93,7 @@ TEST_P(CodecKernelsOnTarget, PlanesTimesCodesAreTheSumsOfTheirNumbers) {
                                         << " piece=" << layout.piece);
         SplitRows rows(layout, columns);
         PlanesLayout wide_layout = layout;
-        wide_layout.wide = kernels.has_wide && layout.planes > 1;
+        wide_layout.wide = kernels.has_wide[layout.planes];
         SplitRows wide(wide_layout, columns);
         for (size_t m = 0; m < 7; ++m) rows.add(x.data() + m * columns);
         for (size_t m = 0; m < kWideRows; ++m) wide.add(x.data() + m * columns);

@@ -35,9 +35,11 @@ void for_all_layouts(F&& f) {
     for (const size_t piece : {32, 64}) {
       for (const size_t entry : {16, 32, 64}) {
         if (entry > piece) continue;
-        SCOPED_TRACE(testing::Message()
-                     << "planes=" << planes << " piece=" << piece << " entry=" << entry);
-        f(PlanesLayout{planes, piece, entry, plain.data(), planes == 3});
+        for (const size_t at_once : {1, 2}) {
+          SCOPED_TRACE(testing::Message() << "planes=" << planes << " piece=" << piece
+                                          << " entry=" << entry << " at once=" << at_once);
+          f(PlanesLayout{planes, piece, entry, plain.data(), planes == 3, at_once});
+        }
       }
     }
   }

@@ -52,7 +52,9 @@ const CodecKernels* codec_kernels_of() {
       table.pair_order = CodePair<Codec>::kOrder.data();
       table.whole_sums = kWholeSums<Codec>;
       table.pairs_keep_groups = kPairsKeepGroups<Codec>;
-      table.has_wide = kHasWide<Codec>;
+      table.pieces_at_once = kPiecesAtOnce;
+      table.has_wide[2] = kHasWide<Codec, 2>;
+      table.has_wide[3] = kHasWide<Codec, 3>;
     }
     table.float_order = kFloatOrder.data();
     return table;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "nybble/base/divide_up.h"
 #include "nybble/kernels/qmm/qmm.h"
 
 namespace nybble {
@@ -62,6 +63,8 @@ struct PlanesRow {
   // the digits p0 and p1 and then of p2. With one plane there are no sums.
   // Wide: for every vector of codes first h of those in even bytes, then of those in odd ones;
   // behind them u in the order of bytes.
+  // With two pieces at once, of each two neighbours 32 bytes of the one and of the other alternate;
+  // beside the last of an odd number there are zeros.
   int8_t* planes;
   float* scales;  // [entries], zeros up to a multiple of 16
   float* sums;    // [entries], likewise: scale * sum of the whole numbers
@@ -80,16 +83,25 @@ constexpr size_t sums_of_piece(size_t planes, bool whole_sums) {
 
 /// How rows are cut.
 struct PlanesLayout {
-  size_t planes;            // 1, 2 or 3
-  size_t piece;             // 32 or 64 columns
-  size_t entry;             // 16, 32 or 64: piece, or the group if that is smaller
-  const uint8_t* order;     // [piece]: CodecKernels::byte_order or pair_order
-  bool whole_sums = false;  // CodecKernels::whole_sums
-  bool wide = false;        // for one of kWideRows
+  size_t planes;              // 1, 2 or 3
+  size_t piece;               // 32 or 64 columns
+  size_t entry;               // 16, 32 or 64: piece, or the group if that is smaller
+  const uint8_t* order;       // [piece]: CodecKernels::byte_order or pair_order
+  bool whole_sums = false;    // CodecKernels::whole_sums
+  size_t pieces_at_once = 1;  // CodecKernels::pieces_at_once
+  bool wide = false;          // for one of kWideRows
 
   size_t digits_bytes() const { return piece * planes; }
   size_t sums() const { return wide ? 0 : sums_of_piece(planes, whole_sums); }
   size_t piece_bytes() const { return digits_bytes() + sums() * kLaneSumsBytes; }
+  size_t row_bytes(size_t columns) const {
+    return divide_up(columns / piece, pieces_at_once) * pieces_at_once * piece_bytes();
+  }
+  /// Where byte `i` of piece `p` is in a row's planes.
+  size_t at(size_t p, size_t i) const {
+    return p / pieces_at_once * pieces_at_once * piece_bytes() +
+           (i / kCodeBlock * pieces_at_once + p % pieces_at_once) * kCodeBlock + i % kCodeBlock;
+  }
 };
 
 /// Fills all of `row` from `columns` floats.
@@ -255,8 +267,10 @@ struct CodecKernels {
   bool whole_sums;
   /// Planes may have pieces of 64 columns even where groups are smaller.
   bool pairs_keep_groups;
-  /// 4 rows of x at a time are in wide digits.
-  bool has_wide;
+  /// Pieces of planes that share vectors.
+  size_t pieces_at_once;
+  /// By planes: whether 4 rows of x at a time are in wide digits.
+  bool has_wide[4];
   /// Of bytes whose products by 127 fit the sums there are; 0 if not even one does.
   size_t run_quads;
   const uint8_t* byte_order;   // [32]: the place within a block of the code in byte i

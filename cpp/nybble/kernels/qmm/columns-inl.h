@@ -180,7 +180,7 @@ class ColumnsProduct {
   }
 
   static HWY_INLINE void add_to(double* to, const FloatsVector* sums) {
-    const DoublesTag d;
+    const hn::Repartition<double, FloatsTag> d;
     const hn::Half<FloatsTag> half;
     constexpr size_t kLanes = kFloatsLanes / 2;
     for (size_t v = 0; v < kPieceVectors; ++v, to += kFloatsLanes) {

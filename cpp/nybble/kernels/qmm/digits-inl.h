@@ -1,4 +1,4 @@
-// What a piece of a row of w gives with one row of x, both as whole numbers: the codes as bytes in
+// What the pieces in a vector give with a row of x, both as whole numbers: the codes as bytes in
 // registers, x as digits (codec_kernels.h). The whole numbers of a piece are added up exactly.
 //
 // w = scale * (code - zero) + rest, zero being the code next to the weight 0: where all of x that
@@ -16,12 +16,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "hwy/highway.h"
 #include "nybble/kernels/qmm/codes-inl.h"
-#include "nybble/kernels/qmm/float_sums-inl.h"
 #include "nybble/kernels/qmm/judgement-inl.h"
+#include "nybble/kernels/qmm/pieces-inl.h"
 #include "nybble/kernels/simd/dot8-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -31,8 +30,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 
-using SumsTag = hn::Repartition<int16_t, CodesTag>;
-using TotalsTag = hn::Repartition<int32_t, CodesTag>;
+using SumsTag = hn::Repartition<int16_t, PieceTag>;
+using TotalsTag = hn::Repartition<int32_t, PieceTag>;
+using DigitsTag = hn::Repartition<int8_t, PieceTag>;
+using Totals = hn::Vec<TotalsTag>;
 
 /// Codecs whose products with a digit can be added: in 16 bits, or at once in 32.
 template <class Codec>
@@ -43,13 +44,15 @@ constexpr bool has_planes() {
 template <class Codec>
 inline constexpr bool kHasPlanes = has_planes<Codec>();
 
-/// Codecs whose codes less their zero are bytes.
-template <class Codec>
-inline constexpr bool kHasWide = kHasPlanes<Codec> && Codec::kLargest < 128;
-
 /// Codes count from their zeros: "medium" (one plane) is too coarse to see the difference.
 template <size_t kPlanes>
 inline constexpr bool kCentered = kPlanes > 1;
+
+/// Whether 4 rows of x are in wide digits: where codes less their zero are bytes. With quads of
+/// bytes three planes take no more products than wide digits, and less preparation.
+template <class Codec, size_t kPlanes>
+inline constexpr bool kHasWide = kHasPlanes<Codec> && Codec::kLargest < 128 && kCentered<kPlanes> &&
+                                 !(kAddsQuads && kPlanes == 3);
 
 /// Codecs whose products with a lane of two blocks of x in three planes fit 32 bits once zero times
 /// the sum of x is subtracted; until then they may wrap around.
@@ -57,61 +60,68 @@ template <class Codec>
 inline constexpr bool kWholeSums =
     Codec::kLargest * 4 * 2 * kBlockVectors * 8421504 < (size_t{1} << 31);
 
-using ZeroVector = hn::Vec<TotalsTag>;
-
 /// total - zero * sums.
-HWY_INLINE ZeroVector subtract_zero(ZeroVector total, ZeroVector minus_zero, const int8_t* sums) {
+HWY_INLINE Totals subtract_zero(Totals total, Totals minus_zero, const int8_t* sums) {
   const auto x = hn::LoadU(TotalsTag(), reinterpret_cast<const int32_t*>(sums));
   return hn::Add(total, hn::Mul(minus_zero, x));
 }
 
 /// Sums by lanes of the whole numbers of one row of x, of a piece, by its codes.
 struct DigitSums {
-  hn::Vec<TotalsTag> high;  // of digits p0 and p1, or of the one there is
-  hn::Vec<TotalsTag> low;  // of three planes: of all digits if they are whole sums, otherwise of p2
+  Totals high;  // of digits p0 and p1, or of the one there is
+  Totals low;   // of three planes: of all digits if they are whole sums, otherwise of p2
 };
+
+/// The digits that meet vector v of the codes, of plane p.
+template <size_t kPlanes>
+HWY_INLINE hn::Vec<DigitsTag> load_digits(const int8_t* planes, size_t v, size_t p) {
+  constexpr size_t kBytes = kBlockVectors * kPieceLanes;  // of a block in kPiecesAtOnce pieces
+  const size_t block = v / kBlockVectors;
+  const size_t at = (block * kPlanes + p) * kBytes + v % kBlockVectors * kPieceLanes;
+  return hn::LoadU(DigitsTag(), planes + at);
+}
 
 #if NYBBLE_X86_VNNI
 
-/// Codes by digits p.
-template <size_t kPlanes, size_t kBlocks>
-HWY_INLINE hn::Vec<TotalsTag> multiply_digit(const CodesVector* codes, const int8_t* planes,
-                                             size_t p) {
-  const hn::Repartition<int8_t, CodesTag> d8;
-  auto total = hn::Zero(TotalsTag());
+/// The codes of kW rows of w by the digits of kX rows of x; sums are [kW][kX].
+///
+/// The sums of a row are one chain, and instructions alternate between rows: schedulers hold no
+/// more than a few dozen that wait. Sums of their own for each digit make 4 rows of w take 1.15
+/// times as long, one row less.
+template <class Codec, size_t kPlanes, size_t kBlocks, size_t kW, size_t kX>
+HWY_INLINE void multiply_digits(const PieceVector (*codes)[kBlocks * kBlockVectors],
+                                const int8_t* const* planes, DigitSums* sums) {
+  Totals totals[kW * kX];
 #pragma GCC unroll 4
-  for (size_t v = 0; v < kBlocks * kBlockVectors; ++v) {
-    const size_t block = v / kBlockVectors;
-    const auto* digits = planes + (block * kPlanes + p) * kBlock + v % kBlockVectors * kCodesLanes;
-    total = add_quads(TotalsTag(), total, codes[v], hn::LoadU(d8, digits));
+  for (size_t p = 0; p < kPlanes; ++p) {
+    const bool is_new = p == 0 || (p == 2 && !kWholeSums<Codec>);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kW * kX; ++i) {
+      totals[i] = is_new ? hn::Zero(TotalsTag()) : hn::ShiftLeft<8>(totals[i]);
+    }
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kBlocks * kBlockVectors; ++v) {
+#pragma GCC unroll 4
+      for (size_t m = 0; m < kX; ++m) {
+        const auto digits = load_digits<kPlanes>(planes[m], v, p);
+#pragma GCC unroll 4
+        for (size_t n = 0; n < kW; ++n) {
+          totals[n * kX + m] = add_quads(TotalsTag(), totals[n * kX + m], codes[n][v], digits);
+        }
+      }
+    }
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kW * kX; ++i) (p == 2 ? sums[i].low : sums[i].high) = totals[i];
   }
-  return total;
-}
-
-/// The digits have sums of their own: one chain of all products is twice as long, and schedulers
-/// hold too few pieces for that.
-template <class Codec, size_t kPlanes, size_t kBlocks>
-HWY_INLINE DigitSums multiply_digits(const CodesVector* codes, const int8_t* planes) {
-  DigitSums sums;
-  sums.high = multiply_digit<kPlanes, kBlocks>(codes, planes, 0);
-  if constexpr (kPlanes >= 2) {
-    sums.high =
-        hn::Add(hn::ShiftLeft<8>(sums.high), multiply_digit<kPlanes, kBlocks>(codes, planes, 1));
-  }
-  if constexpr (kPlanes == 3) {
-    sums.low = multiply_digit<kPlanes, kBlocks>(codes, planes, 2);
-    if constexpr (kWholeSums<Codec>) sums.low = hn::Add(hn::ShiftLeft<8>(sums.high), sums.low);
-  }
-  return sums;
 }
 
 #else
 
+/// The codes of a row of w by the digits of a row of x.
 template <class Codec, size_t kPlanes, size_t kBlocks>
-HWY_INLINE DigitSums multiply_digits(const CodesVector* codes, const int8_t* planes) {
+HWY_INLINE DigitSums multiply_digits(const PieceVector* codes, const int8_t* planes) {
   const SumsTag d16;
   const TotalsTag d32;
-  const hn::Repartition<int8_t, CodesTag> d8;
   // What a 16-bit lane can hold: 2 products of a byte by -128 for each vector.
   constexpr size_t kRun = 32768 / (Codec::kLargest * 256 * kBlockVectors);
   static_assert(kRun >= 1);
@@ -119,7 +129,7 @@ HWY_INLINE DigitSums multiply_digits(const CodesVector* codes, const int8_t* pla
   const auto ones = hn::Set(d16, int16_t{1});
   const auto upper = hn::Set(d16, int16_t{256});
 
-  hn::Vec<TotalsTag> totals[kPlanes];
+  Totals totals[kPlanes];
 #pragma GCC unroll 4
   for (size_t p = 0; p < kPlanes; ++p) {
     const auto factor = p + 1 == kPlanes || (kPlanes == 3 && p == 1) ? ones : upper;
@@ -129,10 +139,7 @@ HWY_INLINE DigitSums multiply_digits(const CodesVector* codes, const int8_t* pla
 #pragma GCC unroll 4
       for (size_t v = first * kBlockVectors; v < HWY_MIN(first + kRun, kBlocks) * kBlockVectors;
            ++v) {
-        const size_t block = v / kBlockVectors;
-        const auto digits = hn::LoadU(
-            d8, planes + (block * kPlanes + p) * kBlock + v % kBlockVectors * kCodesLanes);
-        const auto products = add_byte_products(d16, codes[v], digits);
+        const auto products = add_byte_products(d16, codes[v], load_digits<kPlanes>(planes, v, p));
         sum = v == first * kBlockVectors ? products : hn::Add(sum, products);
       }
       const auto total = add_pair_products(d32, sum, factor);
@@ -147,69 +154,50 @@ HWY_INLINE DigitSums multiply_digits(const CodesVector* codes, const int8_t* pla
   return sums;
 }
 
+/// The codes of kW rows of w by the digits of kX rows of x; sums are [kW][kX].
+template <class Codec, size_t kPlanes, size_t kBlocks, size_t kW, size_t kX>
+HWY_INLINE void multiply_digits(const PieceVector (*codes)[kBlocks * kBlockVectors],
+                                const int8_t* const* planes, DigitSums* sums) {
+#pragma GCC unroll 8
+  for (size_t i = 0; i < kW * kX; ++i) {
+    sums[i] = multiply_digits<Codec, kPlanes, kBlocks>(codes[i / kX], planes[i % kX]);
+  }
+}
+
 #endif
 
-/// The products of one piece with one row of x, as floats still to be multiplied by the scales.
-template <class Codec, size_t kPlanes, size_t kBlocks>
-HWY_INLINE FloatsVector multiply_piece(const CodesVector* codes, const int8_t* planes,
-                                       ZeroVector minus_zero) {
-  const FloatsTag df;
-  const DigitSums sums = multiply_digits<Codec, kPlanes, kBlocks>(codes, planes);
+/// The sums of a piece less zero times those of x, as floats still to be multiplied by the scales.
+/// x_sums are what lies behind the digits.
+template <class Codec, size_t kPlanes>
+HWY_INLINE PieceFloats finish_sums(const DigitSums& sums, const int8_t* x_sums, Totals minus_zero) {
+  const PieceFloatsTag df;
   if constexpr (kPlanes == 1) return hn::ConvertTo(df, sums.high);
-  const int8_t* x_sums = planes + kPlanes * kBlocks * kBlock;
   if constexpr (kPlanes == 3 && kWholeSums<Codec>) {
     return hn::ConvertTo(df, subtract_zero(sums.low, minus_zero, x_sums));
   }
   const auto high = hn::ConvertTo(df, subtract_zero(sums.high, minus_zero, x_sums));
   if constexpr (kPlanes == 2) return high;
-  const auto low = subtract_zero(sums.low, minus_zero, x_sums + kLaneSumsBytes);
+  const auto low = subtract_zero(sums.low, minus_zero, x_sums + kPiecesAtOnce * kLaneSumsBytes);
   return hn::MulAdd(high, hn::Set(df, 256.0f), hn::ConvertTo(df, low));
 }
 
-/// The scales of a piece: one for all lanes, or the two or four of its groups in their lanes.
-template <class Codec, size_t kBlocks, size_t kEntries>
-HWY_INLINE FloatsVector piece_scales(const float* scales) {
-  const FloatsTag d;
-  const hn::Repartition<uint64_t, FloatsTag> d64;
-  if constexpr (kEntries == 1) return hn::Set(d, *scales);
-  if constexpr (kBlocks == 1) return in_halves(scales);
-  if constexpr (kEntries == 4) {
-    alignas(32) static constexpr int32_t kLanes[8] = {0, 0, 1, 1, 2, 2, 3, 3};
-    return hn::TableLookupLanes(hn::LoadDup128(d, scales), hn::SetTableIndices(d, kLanes));
-  }
-  if constexpr (kEntries == 2 && kBlocks == 2) {
-    uint64_t two;
-    std::memcpy(&two, scales, sizeof(two));
-    const auto pairs = hn::BitCast(d, hn::Set(d64, two));
-    if constexpr (CodePair<Codec>::kScales == PairScales::kAlternate) return pairs;
-    if constexpr (CodePair<Codec>::kScales == PairScales::kLanePairs) {
-      return hn::InterleaveLower(d, pairs, pairs);
-    }
-    if constexpr (CodePair<Codec>::kScales == PairScales::kLaneHalves) {
-      alignas(32) static constexpr int32_t kLanes[8] = {0, 0, 0, 0, 1, 1, 1, 1};
-      return hn::TableLookupLanes(pairs, hn::SetTableIndices(d, kLanes));
-    }
-  }
-  return hn::Zero(d);
-}
-
-/// Likewise the zeros: whole numbers in the place of floats, each once, or four times as bytes.
+/// The zeros of kPiecesAtOnce pieces as whole numbers, each once, or four times as bytes.
 template <class Codec, size_t kBlocks, size_t kEntries, bool kBytes>
-HWY_INLINE ZeroVector piece_zeros(const float* minus_zeros) {
+HWY_INLINE Totals spread_zeros(const float* minus_zeros) {
   const TotalsTag d;
   if constexpr (kSameZeros<Codec>) {
     constexpr auto kMinusZero = static_cast<int8_t>(-Codec::kZero);
-    const hn::Repartition<int8_t, TotalsTag> d8;
-    return kBytes ? hn::BitCast(d, hn::Set(d8, kMinusZero)) : hn::Set(d, int32_t{kMinusZero});
+    return kBytes ? hn::BitCast(d, hn::Set(DigitsTag(), kMinusZero))
+                  : hn::Set(d, int32_t{kMinusZero});
   }
-  return hn::BitCast(d, piece_scales<Codec, kBlocks, kEntries>(minus_zeros));
+  return hn::BitCast(d, spread_scales<Codec, kBlocks, kEntries>(minus_zeros));
 }
 
 /// Four bytes of each zero.
 HWY_INLINE void repeat_zeros(const float* minus_zeros, size_t count, float* bytes) {
-  const FloatsTag df;
+  const PieceFloatsTag df;
   const TotalsTag d;
-  for (size_t i = 0; i < count; i += kFloatsLanes) {
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
     const auto one = hn::And(hn::BitCast(d, hn::Load(df, minus_zeros + i)), hn::Set(d, 0xff));
     const auto two = hn::Or(one, hn::ShiftLeft<8>(one));
     hn::Store(hn::BitCast(df, hn::Or(two, hn::ShiftLeft<16>(two))), df, bytes + i);
@@ -220,18 +208,17 @@ HWY_INLINE void repeat_zeros(const float* minus_zeros, size_t count, float* byte
 /// 16-bit numbers.
 template <size_t kVectors>
 struct WideCodes {
-  hn::Vec<hn::Repartition<int8_t, CodesTag>> bytes[kVectors];
+  hn::Vec<DigitsTag> bytes[kVectors];
   hn::Vec<SumsTag> even[kVectors];
   hn::Vec<SumsTag> odd[kVectors];
 
-  HWY_INLINE WideCodes(const CodesVector* codes, ZeroVector minus_zero) {
-    const CodesTag d;
+  HWY_INLINE WideCodes(const PieceVector* codes, Totals minus_zero) {
+    const PieceTag d;
     const SumsTag d16;
-    const hn::Repartition<int8_t, CodesTag> d8;
     const auto minus_zeros = hn::BitCast(d, minus_zero);
 #pragma GCC unroll 4
     for (size_t v = 0; v < kVectors; ++v) {
-      bytes[v] = hn::BitCast(d8, hn::Add(codes[v], minus_zeros));
+      bytes[v] = hn::BitCast(DigitsTag(), hn::Add(codes[v], minus_zeros));
       const auto pairs = hn::BitCast(d16, bytes[v]);
       even[v] = hn::ShiftRight<8>(hn::ShiftLeft<8>(pairs));
       odd[v] = hn::ShiftRight<8>(pairs);
@@ -241,18 +228,10 @@ struct WideCodes {
 
 /// The products with u of a piece in wide digits.
 template <class Codec, size_t kVectors>
-HWY_INLINE hn::Vec<TotalsTag> multiply_low_digits(const WideCodes<kVectors>& codes,
-                                                  const int8_t* x) {
-  auto total = hn::Zero(TotalsTag());
-  const auto* digits = reinterpret_cast<const uint8_t*>(x) + 2 * kVectors * kCodesLanes;
-#if NYBBLE_X86_VNNI
-#pragma GCC unroll 4
-  for (size_t v = 0; v < kVectors; ++v) {
-    total = add_quads(TotalsTag(), total, hn::LoadU(CodesTag(), digits + v * kCodesLanes),
-                      codes.bytes[v]);
-  }
-#else
+HWY_INLINE Totals multiply_low_digits(const WideCodes<kVectors>& codes, const int8_t* x) {
   const SumsTag d16;
+  auto total = hn::Zero(TotalsTag());
+  const auto* digits = reinterpret_cast<const uint8_t*>(x) + 2 * kVectors * kPieceLanes;
   // What a 16-bit lane can hold: 2 products by 255 for each vector.
   constexpr size_t kRun = HWY_MIN(kVectors, 32767 / (Codec::kLargest * 2 * 255));
   static_assert(kRun >= 1);
@@ -261,31 +240,30 @@ HWY_INLINE hn::Vec<TotalsTag> multiply_low_digits(const WideCodes<kVectors>& cod
     auto sum = hn::Zero(d16);
 #pragma GCC unroll 4
     for (size_t v = first; v < HWY_MIN(first + kRun, kVectors); ++v) {
-      const auto u = hn::LoadU(CodesTag(), digits + v * kCodesLanes);
+      const auto u = hn::LoadU(PieceTag(), digits + v * kPieceLanes);
       const auto products = add_byte_products(d16, u, codes.bytes[v]);
       sum = v == first ? products : hn::Add(sum, products);
     }
     total = add_pairs(TotalsTag(), total, sum, hn::Set(d16, int16_t{1}));
   }
-#endif
   return total;
 }
 
-/// The products of one piece with one row of x in wide digits, the same numbers as multiply_piece.
+/// The products of one piece with one row of x in wide digits, the same numbers as finish_sums.
 template <class Codec, size_t kPlanes, size_t kVectors>
-HWY_INLINE FloatsVector multiply_wide(const WideCodes<kVectors>& codes, const int8_t* x) {
+HWY_INLINE PieceFloats multiply_wide(const WideCodes<kVectors>& codes, const int8_t* x) {
   const SumsTag d16;
   const TotalsTag d32;
-  const FloatsTag df;
+  const PieceFloatsTag df;
   // Sums of their own for what need not wait: one chain of all products is twice as long, and a
   // processor looks no more than two pieces ahead.
   auto even = hn::Zero(d32);
   auto odd = hn::Zero(d32);
 #pragma GCC unroll 4
   for (size_t v = 0; v < kVectors; ++v) {
-    const auto* numbers = reinterpret_cast<const int16_t*>(x) + v * kCodesLanes;
+    const auto* numbers = reinterpret_cast<const int16_t*>(x) + v * kPieceLanes;
     even = add_pairs(d32, even, codes.even[v], hn::LoadU(d16, numbers));
-    odd = add_pairs(d32, odd, codes.odd[v], hn::LoadU(d16, numbers + kCodesLanes / 2));
+    odd = add_pairs(d32, odd, codes.odd[v], hn::LoadU(d16, numbers + kPieceLanes / 2));
   }
   const auto high = hn::Add(even, odd);
   if constexpr (kPlanes == 2) return hn::ConvertTo(df, high);

@@ -25,8 +25,6 @@ inline constexpr size_t kFloatsLanes = hn::MaxLanes(FloatsTag());
 /// Vectors of floats in a block.
 inline constexpr size_t kFloatVectors = kBlock / kFloatsLanes;
 
-using DoublesTag = hn::Repartition<double, CodesTag>;
-
 /// [a a b b] in every four lanes, for groups that are half a block: of any two neighbours whose
 /// codes share a vector of bytes, the first two lanes of every four belong to the first.
 HWY_INLINE FloatsVector in_halves(const float* two) {
@@ -48,15 +46,17 @@ HWY_INLINE FloatsVector spread(const float* values) {
   }
 }
 
-/// Sums in double. One vector: the registers of the loops that add are few.
+/// Sums in double of vectors of floats. One vector: the registers of the loops that add are few.
+template <class D>
 struct DoubleSums {
+  using DoublesTag = hn::Repartition<double, D>;
   hn::Vec<DoublesTag> sums;
 
   HWY_INLINE void clear() { sums = hn::Zero(DoublesTag()); }
 
-  HWY_INLINE void add(FloatsVector values) {
+  HWY_INLINE void add(hn::Vec<D> values) {
     const DoublesTag d;
-    const hn::Half<FloatsTag> half;
+    const hn::Half<D> half;
     const auto lower = hn::PromoteTo(d, hn::LowerHalf(half, values));
     const auto upper = hn::PromoteTo(d, hn::UpperHalf(half, values));
     sums = hn::Add(sums, hn::Add(lower, upper));

@@ -211,7 +211,7 @@ class FloatsProduct {
     const size_t x_stride = task_.x_stride;
     const size_t blocks = count * w_.group_size / kBlock;
     const size_t group_blocks = group_blocks_;
-    DoubleSums sums[kX];
+    DoubleSums<FloatsTag> sums[kX];
 #pragma GCC unroll 4
     for (size_t i = 0; i < kX; ++i) sums[i].clear();
     size_t at = 0;  // of the scales

@@ -12,7 +12,7 @@
 
 #include "hwy/highway.h"
 #include "nybble/kernels/qmm/codec_kernels.h"
-#include "nybble/kernels/qmm/float_sums-inl.h"
+#include "nybble/kernels/qmm/pieces-inl.h"
 #include "nybble/kernels/simd/sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -28,20 +28,20 @@ inline constexpr bool kSameZeros = Codec::kZero != 0.0f;
 
 /// What comes of the scales of x and of w alone.
 struct Joined {
-  FloatsVector rests;     // rests . x_sums
-  FloatsVector size;      // |rests| . |x_sums|
-  FloatsVector variance;  // squares . x_residuals
+  PieceFloats rests;     // rests . x_sums
+  PieceFloats size;      // |rests| . |x_sums|
+  PieceFloats variance;  // squares . x_residuals
 };
 
-/// Also scaled = scales * x_scales. `squares` are those of find_squares.
+/// Also scaled = scales * x_scales. `squares` are those of prepare_groups.
 HWY_INLINE Joined join_scales(const float* scales, const float* rests, const float* squares,
                               const PlanesRow& x, size_t first, size_t count, float* scaled) {
-  const FloatsTag d;
+  const PieceFloatsTag d;
   const float* x_scales = x.scales + first;
   const float* x_sums = x.sums + first;
   const float* x_residuals = x.residuals + first;
   Joined joined{hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  for (size_t i = 0; i < count; i += kFloatsLanes) {
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
     hn::Store(hn::Mul(hn::Load(d, scales + i), hn::LoadU(d, x_scales + i)), d, scaled + i);
     const auto product = hn::Mul(hn::Load(d, rests + i), hn::LoadU(d, x_sums + i));
     joined.rests = hn::Add(joined.rests, product);
@@ -52,31 +52,37 @@ HWY_INLINE Joined join_scales(const float* scales, const float* rests, const flo
   return joined;
 }
 
-/// The squares of the largest |w| that the codes of each group can stand for. To whole vectors.
+/// What comes of the scales of w alone, to whole vectors: the squares of the largest |w| that the
+/// codes of each group can stand for, and where groups have zeros of their own, these, negative and
+/// as int32 in the place of floats, and the rests in the place of biases.
 template <class Codec>
-HWY_INLINE void find_squares(const float* scales, const float* biases, size_t count,
-                             float* squares) {
-  const FloatsTag d;
-  for (size_t i = 0; i < count; i += kFloatsLanes) {
+HWY_INLINE void prepare_groups(const float* scales, float* biases, size_t count, float* squares,
+                               float* minus_zeros) {
+  const PieceFloatsTag d;
+  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
     const auto scale = hn::Load(d, scales + i);
     auto largest = scale;
     if constexpr (kSameZeros<Codec>) {
       constexpr float kSpan = HWY_MAX(Codec::kZero, Codec::kLargest - Codec::kZero);
       largest = hn::Mul(scale, hn::Set(d, kSpan));
     } else {
-      largest = largest_weights(d, scale, hn::Load(d, biases + i), float{Codec::kLargest});
+      const auto bias = hn::Load(d, biases + i);
+      largest = largest_weights(d, scale, bias, float{Codec::kLargest});
+      const auto minus_zero = minus_zero_codes(d, scale, bias, Codec::kLargest);
+      hn::Store(hn::BitCast(d, minus_zero), d, minus_zeros + i);
+      hn::Store(rests_of_biases(d, scale, bias, minus_zero), d, biases + i);
     }
     hn::Store(hn::Mul(largest, largest), d, squares + i);
   }
 }
 
 /// The lanes of both are added up at once.
-HWY_INLINE void add_judgement(FloatsVector size, FloatsVector variance, Judgement& to) {
+HWY_INLINE void add_judgement(PieceFloats size, PieceFloats variance, Judgement& to) {
   const hn::CappedTag<float, 4> d4;
   const hn::CappedTag<double, 2> d2;
   const hn::Half<decltype(d4)> half;
-  const auto sizes = sum_of_blocks(FloatsTag(), size);
-  const auto variances = sum_of_blocks(FloatsTag(), variance);
+  const auto sizes = sum_of_blocks(PieceFloatsTag(), size);
+  const auto variances = sum_of_blocks(PieceFloatsTag(), variance);
   // s0 + s2, v0 + v2, s1 + s3, v1 + v3
   const auto sums =
       hn::Add(hn::InterleaveLower(d4, sizes, variances), hn::InterleaveUpper(d4, sizes, variances));

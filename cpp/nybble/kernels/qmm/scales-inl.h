@@ -17,6 +17,7 @@
 #include "nybble/base/divide_up.h"
 #include "nybble/base/fetch.h"
 #include "nybble/base/minifloat.h"
+#include "nybble/base/stream.h"
 #include "nybble/kernels/qmm/qmm.h"
 #include "nybble/kernels/simd/widen-inl.h"
 
@@ -30,7 +31,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr size_t kMaxScales = 64;
 inline constexpr size_t kScalesPadding = 16;
 
-using ScalesTag = hn::CappedTag<float, 8>;
+using ScalesTag = hn::CappedTag<float, kScalesPadding>;
 
 /// Stores load(at) for whole vectors of `count` values from `from` on, zeros behind them, as long
 /// as the `available` values suffice for vectors; returns how many values that were.
@@ -124,39 +125,41 @@ HWY_INLINE V largest_weights(D d, V scale, V bias, float largest_code) {
   return hn::Max(hn::Abs(bias), hn::Abs(end));
 }
 
-/// minus_zeros = about the codes next to the weight 0, negative, as int32 in the place of floats;
-/// biases become the rests, bias + zero * scale, with one rounding. To whole vectors.
+/// About the codes next to the weight 0, negative: -largest .. 0.
 ///
 /// A zero has to be exact where a code stands for exactly 0; whether a rest is half a scale or a
 /// little more is of no importance. So the 12 bits of x86's reciprocal are enough.
-inline void find_zeros(const float* scales, float* biases, size_t count, size_t largest,
-                       float* minus_zeros) {
-  const hn::CappedTag<float, 8> d;
-  const hn::RebindToSigned<decltype(d)> di;
-  const auto least = hn::Set(di, -static_cast<int32_t>(largest));
-  for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-    const auto scale = hn::Load(d, scales + i);
-    const auto bias = hn::Load(d, biases + i);
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE hn::Vec<hn::RebindToSigned<D>> minus_zero_codes(D /*d*/, V scale, V bias,
+                                                           size_t largest) {
+  const hn::RebindToSigned<D> di;
 #if HWY_ARCH_X86
-    const auto nearest = hn::NearestInt(hn::Mul(bias, hn::ApproximateReciprocal(scale)));
+  const auto nearest = hn::NearestInt(hn::Mul(bias, hn::ApproximateReciprocal(scale)));
 #else
-    const auto nearest = hn::NearestInt(hn::Div(bias, scale));
+  const auto nearest = hn::NearestInt(hn::Div(bias, scale));
 #endif
-    // Of NaN and what leaves the range of int32 any code may be the zero: there is no small weight.
-    const auto minus_zero = hn::Min(hn::Max(nearest, least), hn::Zero(di));
-    hn::Store(hn::BitCast(d, minus_zero), d, minus_zeros + i);
-    const auto negative = hn::ConvertTo(d, minus_zero);
+  // Of NaN and what leaves the range of int32 any code may be the zero: there is no small weight.
+  const auto least = hn::Set(di, -static_cast<int32_t>(largest));
+  return hn::Min(hn::Max(nearest, least), hn::Zero(di));
+}
+
+/// bias - minus_zero * scale, with one rounding.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V rests_of_biases(D d, V scale, V bias, hn::Vec<hn::RebindToSigned<D>> minus_zero) {
+  const auto negative = hn::ConvertTo(d, minus_zero);
 #if HWY_NATIVE_FMA
-    hn::Store(hn::NegMulAdd(negative, scale, bias), d, biases + i);
+  return hn::NegMulAdd(negative, scale, bias);
 #else
-    // Two roundings would lose a rest that is the small difference of zero * scale and bias.
-    HWY_ALIGN float zeros[hn::MaxLanes(d)];
-    hn::Store(hn::Neg(negative), d, zeros);
-    for (size_t j = 0; j < hn::Lanes(d); ++j) {
-      biases[i + j] = std::fma(zeros[j], scales[i + j], biases[i + j]);
-    }
+  // Two roundings would lose a rest that is the small difference of zero * scale and bias.
+  HWY_ALIGN float zeros[hn::MaxLanes(D())];
+  HWY_ALIGN float scales[hn::MaxLanes(D())];
+  HWY_ALIGN float rests[hn::MaxLanes(D())];
+  hn::Store(hn::Neg(negative), d, zeros);
+  hn::Store(scale, d, scales);
+  hn::Store(bias, d, rests);
+  for (size_t i = 0; i < hn::Lanes(d); ++i) rests[i] = std::fma(zeros[i], scales[i], rests[i]);
+  return hn::Load(d, rests);
 #endif
-  }
 }
 
 /// What turns the codes of one matrix into weights: w = scale * (code value) + bias. Made once for
@@ -226,9 +229,9 @@ class GroupScales {
 
   static void fetch_lines_ahead(const void* values, ptrdiff_t first, ptrdiff_t count,
                                 ptrdiff_t value_bytes) {
-    constexpr ptrdiff_t kLine = 64;
     const auto* from = static_cast<const std::byte*>(values) + first * value_bytes;
-    for (ptrdiff_t i = 0; i < count * value_bytes; i += kLine) fetch_ahead(from + i);
+    for (ptrdiff_t i = 0; i < count * value_bytes; i += ptrdiff_t{kLineBytes})
+      fetch_ahead(from + i);
   }
 
   void load_scales(ptrdiff_t first, size_t count, float* to) const {
@@ -255,7 +258,8 @@ class GroupScales {
   static void repeat(size_t count, size_t repeats, float* values) {
     const ScalesTag d;
     constexpr size_t kLanes = hn::MaxLanes(ScalesTag());
-    alignas(32) static constexpr int32_t kTwice[8] = {0, 0, 1, 1, 2, 2, 3, 3};
+    alignas(64) static constexpr int32_t kTwice[16] = {0, 0, 1, 1, 2, 2, 3, 3,
+                                                       4, 4, 5, 5, 6, 6, 7, 7};
     const auto twice = hn::SetTableIndices(d, kTwice);
     for (; repeats > 1; repeats /= 2, count *= 2) {
       for (size_t v = divide_up(2 * count, kLanes); v-- > 0;) {

@@ -28,8 +28,21 @@ constexpr size_t kLaneSums = kCodesLanes / sizeof(int32_t);
 // Pieces are whole blocks, which the analyzer does not know.
 // NOLINTBEGIN(clang-analyzer-core.UndefinedBinaryOperatorResult)
 
+/// Where a piece of x goes: runs of kCodeBlock bytes, `stride` apart.
+struct PieceBytes {
+  int8_t* to;
+  size_t stride;
+
+  /// The next run.
+  int8_t* next() {
+    int8_t* run = to;
+    to += stride;
+    return run;
+  }
+};
+
 /// Digits: with 128 added to each, they are the bytes of the number.
-void store_digits(const int32_t* ordered, const PlanesLayout& layout, int8_t* planes) {
+void store_digits(const int32_t* ordered, const PlanesLayout& layout, PieceBytes& planes) {
   constexpr uint32_t kOffsets[] = {0, 0x80, 0x8080, 0x808080};
   const uint32_t offset = kOffsets[layout.planes];
   for (size_t block = 0; block < layout.piece; block += kCodeBlock) {
@@ -37,15 +50,16 @@ void store_digits(const int32_t* ordered, const PlanesLayout& layout, int8_t* pl
     for (size_t i = 0; i < kCodeBlock; ++i) {
       digits[i] = (static_cast<uint32_t>(ordered[block + i]) + offset) ^ offset;
     }
-    for (size_t p = 0; p < layout.planes; ++p, planes += kCodeBlock) {
+    for (size_t p = 0; p < layout.planes; ++p) {
       const auto shift = static_cast<uint32_t>(8 * (layout.planes - 1 - p));
-      for (size_t i = 0; i < kCodeBlock; ++i) planes[i] = static_cast<int8_t>(digits[i] >> shift);
+      int8_t* to = planes.next();
+      for (size_t i = 0; i < kCodeBlock; ++i) to[i] = static_cast<int8_t>(digits[i] >> shift);
     }
   }
 }
 
 /// The sums behind the digits.
-void store_lane_sums(const int32_t* ordered, const PlanesLayout& layout, int8_t* to) {
+void store_lane_sums(const int32_t* ordered, const PlanesLayout& layout, PieceBytes& planes) {
   int32_t whole[kLaneSums] = {};
   int32_t low[kLaneSums] = {};
   for (size_t i = 0; i < layout.piece; i += 4 * kLaneSums) {
@@ -56,38 +70,47 @@ void store_lane_sums(const int32_t* ordered, const PlanesLayout& layout, int8_t*
       }
     }
   }
-  if (layout.sums() == 2) {
+  const bool in_parts = layout.sums() == 2;
+  if (in_parts) {
     for (size_t lane = 0; lane < kLaneSums; ++lane) whole[lane] = (whole[lane] - low[lane]) / 256;
-    std::memcpy(to + kLaneSumsBytes, low, sizeof(low));
   }
-  std::memcpy(to, whole, sizeof(whole));
+  std::memcpy(planes.next(), whole, sizeof(whole));
+  if (in_parts) std::memcpy(planes.next(), low, sizeof(low));
 }
 
 /// Numbers without digits of their own, or with one.
-void store_wide(const int32_t* ordered, const PlanesLayout& layout, int8_t* to) {
-  constexpr size_t kHalf = kLaneSums * sizeof(int32_t) / 2;
+void store_wide(const int32_t* ordered, const PlanesLayout& layout, PieceBytes& planes) {
+  constexpr size_t kNumbers = kCodeBlock / sizeof(int16_t);  // of a run
+  constexpr size_t kHalf = kLaneSums * sizeof(int32_t) / 2;  // of a vector of codes
   const int low_bits = layout.planes == 3 ? 8 : 0;
-  for (size_t i = 0; i < layout.piece; i += 2 * kHalf, to += 4 * kHalf) {
-    int16_t numbers[2 * kHalf];
+  int16_t numbers[kMaxPiece];
+  int16_t* to = numbers;
+  for (size_t i = 0; i < layout.piece; i += 2 * kHalf, to += 2 * kHalf) {
     for (size_t j = 0; j < kHalf; ++j) {
-      numbers[j] = static_cast<int16_t>(ordered[i + 2 * j] >> low_bits);
-      numbers[kHalf + j] = static_cast<int16_t>(ordered[i + 2 * j + 1] >> low_bits);
+      to[j] = static_cast<int16_t>(ordered[i + 2 * j] >> low_bits);
+      to[kHalf + j] = static_cast<int16_t>(ordered[i + 2 * j + 1] >> low_bits);
     }
-    std::memcpy(to, numbers, sizeof(numbers));
+  }
+  for (size_t i = 0; i < layout.piece; i += kNumbers) {
+    std::memcpy(planes.next(), numbers + i, kCodeBlock);
   }
   if (low_bits == 0) return;
-  for (size_t i = 0; i < layout.piece; ++i) to[i] = static_cast<int8_t>(ordered[i] & 0xff);
+  for (size_t block = 0; block < layout.piece; block += kCodeBlock) {
+    int8_t* low = planes.next();
+    for (size_t i = 0; i < kCodeBlock; ++i) low[i] = static_cast<int8_t>(ordered[block + i] & 0xff);
+  }
 }
 
 // NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult)
 
-/// All that x is in a piece.
-void store_piece(const int32_t* numbers, const PlanesLayout& layout, int8_t* to) {
+/// All that x is in piece p.
+void store_piece(const int32_t* numbers, const PlanesLayout& layout, size_t p, int8_t* planes) {
   int32_t ordered[kMaxPiece];
   for (size_t i = 0; i < layout.piece; ++i) ordered[i] = numbers[layout.order[i]];
+  PieceBytes to{planes + layout.at(p, 0), layout.pieces_at_once * kCodeBlock};
   if (layout.wide) return store_wide(ordered, layout, to);
   store_digits(ordered, layout, to);
-  if (layout.sums() != 0) store_lane_sums(ordered, layout, to + layout.digits_bytes());
+  if (layout.sums() != 0) store_lane_sums(ordered, layout, to);
 }
 
 // Of fewer the residuals do not average out, and their typical size says little of each.
@@ -119,11 +142,10 @@ RoundedEntry round_entry(const float* x, const PlanesLayout& layout, int32_t* nu
 
 void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow& row) {
   HWY_ALIGN int32_t numbers[kMaxPiece];
-  const size_t piece_bytes = layout.piece_bytes();
+  const size_t pieces = columns / layout.piece;
   const size_t entries = layout.piece / layout.entry;
   row.wild_count = 0;
-  for (size_t p = 0; p < columns / layout.piece; ++p, x += layout.piece) {
-    int8_t* planes = row.planes + p * piece_bytes;
+  for (size_t p = 0; p < pieces; ++p, x += layout.piece) {
     float* scales = row.scales + p * entries;
     float* sums = row.sums + p * entries;
     float* residuals = row.residuals + p * entries;
@@ -143,17 +165,21 @@ void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow
       if (std::isnan(rounded.scale)) nan = rounded.scale;
     }
     if (tame && !std::isnan(nan)) {
-      store_piece(numbers, layout, planes);
+      store_piece(numbers, layout, p, row.planes);
       continue;
     }
     // NaN needs no products: as the sum of x it makes every output of its row NaN.
     if (!std::isnan(nan)) row.wild[row.wild_count++] = static_cast<uint32_t>(p);
-    std::memset(planes, 0, piece_bytes);
+    std::fill_n(numbers, layout.piece, 0);
+    store_piece(numbers, layout, p, row.planes);
     std::fill_n(scales, entries, 0.0f);
     std::fill_n(residuals, entries, 0.0f);
     std::fill_n(sums, entries, nan);
   }
-  const size_t pieces = columns / layout.piece;
+  std::fill_n(numbers, layout.piece, 0);
+  for (size_t p = pieces; p % layout.pieces_at_once != 0; ++p) {
+    store_piece(numbers, layout, p, row.planes);
+  }
   if (row.wild_count * kMostWild > pieces) {
     for (size_t p = 0; p < pieces; ++p) row.wild[p] = static_cast<uint32_t>(p);
     row.wild_count = pieces;

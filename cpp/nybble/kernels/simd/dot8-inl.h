@@ -113,7 +113,7 @@ HWY_INLINE hn::Vec<D32> add_pairs([[maybe_unused]] D32 d, hn::Vec<D32> sum,
 /// sum + u[4i] * s[4i] + .. + u[4i+3] * s[4i+3].
 template <class D32>
 HWY_INLINE hn::Vec<D32> add_quads(D32 /*d*/, hn::Vec<D32> sum, Bytes<D32> u, SignedBytes<D32> s) {
-  asm("%{evex%} vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(u.raw), "vm"(s.raw));
+  asm("%{evex%} vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(u.raw), "v"(s.raw));
   return sum;
 }
 #endif
