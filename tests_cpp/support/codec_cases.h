@@ -147,11 +147,11 @@ struct SplitRows {
     const int64_t old_part = in_parts ? (old - static_cast<int8_t>(old & 0xff)) / 256 : old;
     const int high = layout.planes == 3 && !in_parts ? 65793 : 257;
     for (size_t p = 0; p < columns / layout.piece; ++p) {
-      int8_t* planes = rows[m].planes;
+      int8_t* bytes = rows[m].planes;
       const size_t digits = layout.digits_bytes();
-      for (size_t i = 0; i < digits; ++i) planes[layout.at(p, i)] = digit;
+      for (size_t i = 0; i < digits; ++i) bytes[layout.at(p, i)] = digit;
       if (layout.sums() == 0) continue;
-      int8_t* behind = planes + layout.at(p, digits);
+      int8_t* behind = bytes + layout.at(p, digits);
       int32_t lane_sum;
       std::memcpy(&lane_sum, behind, sizeof(lane_sum));
       const auto lane_codes = static_cast<int32_t>(lane_sum / old_part);
@@ -159,7 +159,7 @@ struct SplitRows {
       std::memcpy(behind, parts.data(), kLaneSumsBytes);
       std::fill(parts.begin(), parts.end(), lane_codes * digit);
       if (!in_parts) continue;
-      std::memcpy(planes + layout.at(p, digits + kLaneSumsBytes), parts.data(), kLaneSumsBytes);
+      std::memcpy(bytes + layout.at(p, digits + kLaneSumsBytes), parts.data(), kLaneSumsBytes);
     }
   }
   double value(size_t m, size_t k) const {

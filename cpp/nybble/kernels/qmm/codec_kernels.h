@@ -167,6 +167,25 @@ struct ColumnsTask {
   size_t sums_stride;
 };
 
+/// sums[i] += sum_k x[k] * w[first_row + k, first_column + i] for k < rows_of_w, in whole numbers:
+/// 32 rows of w at a time, x times their scales are rounded to 24 bits, with a unit for each entry,
+/// as large as the largest of them allows. first_column is a multiple of the group size, columns
+/// one of the pieces that are taken at once. `piece` is that of PlanesTask.
+///
+/// The judgements are in units of 1; of what is not finite or out of range the variance is infinite
+/// or NaN, as size or sum may be.
+struct ColumnDigitsTask {
+  const PackedMatrix* w;
+  const float* x;  // [rows_of_w]
+  size_t piece;
+  size_t first_row;
+  size_t rows_of_w;
+  size_t first_column;
+  size_t columns;
+  double* sums;
+  Judgement* judgements;
+};
+
 // ---- Tiles of whole numbers, for many rows of x ----
 //
 // x[m,k] = scale * (number + low / 65536) with numbers of 16 bits; `low` is left out where the
@@ -260,6 +279,7 @@ struct CodecKernels {
   void (*multiply_planes)(const PlanesTask& task);
   void (*multiply_floats)(const FloatsTask& task);
   void (*multiply_columns)(const ColumnsTask& task);
+  void (*multiply_columns_in_digits)(const ColumnDigitsTask& task);
   void (*unpack_numbers)(const TilePanel& panel);
   void (*unpack_bytes)(const TilePanel& panel);
   void (*unpack_floats)(const TilePanel& panel);
@@ -269,6 +289,8 @@ struct CodecKernels {
   bool pairs_keep_groups;
   /// Pieces of planes that share vectors.
   size_t pieces_at_once;
+  /// The most rows of float32 x for which planes of digits are faster than tiles of floats.
+  size_t few_float_rows;
   /// By planes: whether 4 rows of x at a time are in wide digits.
   bool has_wide[4];
   /// Of bytes whose products by 127 fit the sums there are; 0 if not even one does.

@@ -35,6 +35,9 @@ using TotalsTag = hn::Repartition<int32_t, PieceTag>;
 using DigitsTag = hn::Repartition<int8_t, PieceTag>;
 using Totals = hn::Vec<TotalsTag>;
 
+/// So many sums of whole numbers are added up in float before their sum goes to doubles.
+inline constexpr size_t kAddedInFloat = 32;
+
 /// Codecs whose products with a digit can be added: in 16 bits, or at once in 32.
 template <class Codec>
 constexpr bool has_planes() {

@@ -13,6 +13,7 @@
 #include "hwy/highway.h"
 #include "nybble/kernels/qmm/codec_kernels.h"
 #include "nybble/kernels/qmm/pieces-inl.h"
+#include "nybble/kernels/qmm/scales-inl.h"
 #include "nybble/kernels/simd/sums-inl.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -38,6 +38,10 @@ inline constexpr size_t kPiecesAtOnce = HWY_MAX(kPieceLanes / kBlock, 1);
 using PieceFloatsTag = hn::Repartition<float, PieceTag>;
 using PieceFloats = hn::Vec<PieceFloatsTag>;
 
+/// Pairs of blocks whose groups do not share lanes.
+template <class Codec>
+inline constexpr bool kPairsKeepGroups = CodePair<Codec>::kScales != PairScales::kMixed;
+
 /// The codes of a piece of kBlocks blocks.
 template <class Codec, size_t kBlocks>
 HWY_INLINE void load_piece(const uint8_t* from, const uint8_t* end, CodesVector* codes) {
@@ -180,43 +184,52 @@ constexpr size_t entry_of_lane(size_t lane) {
   return CodePair<Codec>::kScales == PairScales::kAlternate ? lane % 2 : lane / 4;
 }
 
-/// The scales of kPiecesAtOnce pieces, each of kEntries groups, in their lanes.
+/// The entry of each lane of a vector.
+struct LaneEntries {
+  alignas(64) int32_t at[hn::MaxLanes(PieceFloatsTag())] = {};
+};
+
+/// The values of kCount entries in the lanes that kEntries gives them.
+template <LaneEntries kEntries, size_t kCount>
+HWY_INLINE PieceFloats spread_entries(const float* values) {
+  const PieceFloatsTag d;
+  static constexpr LaneEntries kTable = kEntries;
+  if constexpr (kCount == 1) return hn::Set(d, *values);
+  const auto indices = hn::SetTableIndices(d, kTable.at);
+  if constexpr (kCount == 2) {
+    const hn::Repartition<uint64_t, PieceFloatsTag> d64;
+    uint64_t two;
+    std::memcpy(&two, values, sizeof(two));
+    const auto pairs = hn::BitCast(d, hn::Set(d64, two));
+    // Cheaper than a table.
+    if constexpr (kTable.at[1] == 1 && kTable.at[2] == 0) return pairs;
+    if constexpr (kTable.at[1] == 0 && kTable.at[2] == 1) {
+      return hn::InterleaveLower(d, pairs, pairs);
+    }
+    return hn::TableLookupLanes(pairs, indices);
+  } else if constexpr (kCount == 4) {
+    return hn::TableLookupLanes(hn::LoadDup128(d, values), indices);
+  } else if constexpr (kCount == 8) {
+    const hn::CappedTag<float, kCount> some;
+    return hn::TableLookupLanes(hn::ZeroExtendVector(d, hn::LoadU(some, values)), indices);
+  }
+}
+
+/// The scales of kPiecesAtOnce pieces, each of kEntries groups, in the lanes of their sums.
 template <class Codec, size_t kBlocks, size_t kEntries>
 HWY_INLINE PieceFloats spread_scales(const float* scales) {
-  const PieceFloatsTag d;
-  constexpr size_t kLanes = hn::MaxLanes(PieceFloatsTag());
-  constexpr size_t kPieceSums = kLanes / kPiecesAtOnce;
-  constexpr size_t kCount = kPiecesAtOnce * kEntries;
-  if constexpr (kCount == 1) {
-    return hn::Set(d, *scales);
-  } else {
-    static constexpr auto kEntryOfLane = [] {
-      struct {
-        alignas(64) int32_t at[kLanes] = {};
-      } entries;
-      for (size_t i = 0; i < kLanes; ++i) {
-        const size_t entry = entry_of_lane<Codec, kBlocks, kEntries>(i % kPieceSums);
-        entries.at[i] = static_cast<int32_t>(i / kPieceSums * kEntries + entry);
-      }
-      return entries;
-    }();
-    const auto indices = hn::SetTableIndices(d, kEntryOfLane.at);
-    if constexpr (kCount == 2) {
-      const hn::Repartition<uint64_t, PieceFloatsTag> d64;
-      uint64_t two;
-      std::memcpy(&two, scales, sizeof(two));
-      const auto pairs = hn::BitCast(d, hn::Set(d64, two));
-      // Cheaper than a table.
-      if constexpr (kEntryOfLane.at[1] == 1 && kEntryOfLane.at[2] == 0) return pairs;
-      if constexpr (kEntryOfLane.at[2] == 1) return hn::InterleaveLower(d, pairs, pairs);
-      return hn::TableLookupLanes(pairs, indices);
-    } else if constexpr (kCount == 4) {
-      return hn::TableLookupLanes(hn::LoadDup128(d, scales), indices);
-    } else {
-      const hn::CappedTag<float, kCount> some;
-      return hn::TableLookupLanes(hn::ZeroExtendVector(d, hn::LoadU(some, scales)), indices);
+  static constexpr LaneEntries kLanes = [] {
+    LaneEntries entries;
+    constexpr size_t kCount = hn::MaxLanes(PieceFloatsTag());
+    for (size_t i = 0; i < kCount; ++i) {
+      const size_t piece = i / (kCount / kPiecesAtOnce);
+      const size_t lane = i % (kCount / kPiecesAtOnce);
+      entries.at[i] =
+          static_cast<int32_t>(piece * kEntries + entry_of_lane<Codec, kBlocks, kEntries>(lane));
     }
-  }
+    return entries;
+  }();
+  return spread_entries<kLanes, kPiecesAtOnce * kEntries>(scales);
 }
 
 #endif  // not scalar

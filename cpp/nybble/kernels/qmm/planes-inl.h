@@ -30,9 +30,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
 
-/// So many pieces of a row are added up in float before their sum goes to the doubles.
-inline constexpr size_t kAddedInFloat = 32;
-
 /// Whether kX rows of x at once have wide digits.
 template <class Codec, size_t kPlanes, size_t kX>
 inline constexpr bool kIsWide = kHasWide<Codec, kPlanes> && kX == kWideRows;
@@ -310,10 +307,6 @@ void multiply_planes_of(const PlanesTask& task) {
       return PlanesProduct<Codec, 3, kBlocks, kEntries>(task).multiply();
   }
 }
-
-/// Pairs of blocks whose groups do not share lanes.
-template <class Codec>
-inline constexpr bool kPairsKeepGroups = CodePair<Codec>::kScales != PairScales::kMixed;
 
 template <class Codec>
 void multiply_planes(const PlanesTask& task) {

@@ -166,8 +166,12 @@ HWY_INLINE V rests_of_biases(D d, V scale, V bias, hn::Vec<hn::RebindToSigned<D>
 /// a product, so that the inner loops do not ask for dtypes.
 class GroupScales {
  public:
-  explicit GroupScales(const PackedMatrix& w)
-      : w_(w), scales_end_(end_of(w, w.scales_stride)), biases_end_(end_of(w, w.biases_stride)) {
+  /// Scales are fetched `rows_ahead` rows ahead; 0: not at all, but by whoever calls fetch_row.
+  explicit GroupScales(const PackedMatrix& w, size_t rows_ahead = 4)
+      : w_(w),
+        rows_ahead_(rows_ahead),
+        scales_end_(end_of(w, w.scales_stride)),
+        biases_end_(end_of(w, w.biases_stride)) {
     scales_ = widen_function(w.scales_dtype);
     biases_ = widen_function(w.biases_dtype);
     if (w.scale_kind == ScaleKind::kFloatWithBias) {
@@ -183,7 +187,7 @@ class GroupScales {
             float* scales, float* biases) const {
     const auto line = static_cast<ptrdiff_t>(row);
     const auto group = static_cast<ptrdiff_t>(first);
-    fetch_rows_ahead(line + kRowsAhead, group, static_cast<ptrdiff_t>(count));
+    if (rows_ahead_ != 0) fetch_row(row + rows_ahead_, first, count);
     load_scales(line * w_.scales_stride + group, count, scales);
     const ScalesTag d;
     if (step != 1.0f) {
@@ -207,10 +211,19 @@ class GroupScales {
     pad(count * repeats, biases);
   }
 
+  /// Brings those of `count` groups to the second cache.
+  HWY_INLINE void fetch_row(size_t row, size_t first, size_t count) const {
+    const auto line = static_cast<ptrdiff_t>(row);
+    const auto group = static_cast<ptrdiff_t>(first);
+    const auto groups = static_cast<ptrdiff_t>(count);
+    fetch_lines_ahead(w_.scales, line * w_.scales_stride + group, groups, scale_bytes_);
+    if (w_.biases == nullptr) return;
+    fetch_lines_ahead(w_.biases, line * w_.biases_stride + group, groups, bias_bytes_);
+  }
+
  private:
   using WidenFunction = void (*)(const void* from, ptrdiff_t first, size_t count, size_t available,
                                  float* to);
-  static constexpr ptrdiff_t kRowsAhead = 4;
 
   static WidenFunction widen_function(Dtype dtype) {
     WidenFunction function = nullptr;
@@ -221,17 +234,14 @@ class GroupScales {
     return function;
   }
 
-  void fetch_rows_ahead(ptrdiff_t row, ptrdiff_t group, ptrdiff_t count) const {
-    fetch_lines_ahead(w_.scales, row * w_.scales_stride + group, count, scale_bytes_);
-    if (w_.biases == nullptr) return;
-    fetch_lines_ahead(w_.biases, row * w_.biases_stride + group, count, bias_bytes_);
-  }
-
-  static void fetch_lines_ahead(const void* values, ptrdiff_t first, ptrdiff_t count,
+  static HWY_INLINE void fetch_lines_ahead(const void* values, ptrdiff_t first, ptrdiff_t count,
                                 ptrdiff_t value_bytes) {
     const auto* from = static_cast<const std::byte*>(values) + first * value_bytes;
-    for (ptrdiff_t i = 0; i < count * value_bytes; i += ptrdiff_t{kLineBytes})
+    // Rows need not begin on a line.
+    const auto lead = static_cast<ptrdiff_t>(reinterpret_cast<uintptr_t>(from) % kLineBytes);
+    for (ptrdiff_t i = -lead; i < count * value_bytes; i += ptrdiff_t{kLineBytes}) {
       fetch_ahead(from + i);
+    }
   }
 
   void load_scales(ptrdiff_t first, size_t count, float* to) const {
@@ -277,6 +287,7 @@ class GroupScales {
   }
 
   const PackedMatrix& w_;
+  size_t rows_ahead_;
   ptrdiff_t scales_end_;
   ptrdiff_t biases_end_;
   WidenFunction scales_;
