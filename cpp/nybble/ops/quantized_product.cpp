@@ -56,6 +56,13 @@ const CodecKernels* block_kernels(const QuantizedWork& work) {
                                                                   : nullptr;
 }
 
+size_t digits_piece(const QuantizedWork& work, const CodecKernels& kernels) {
+  const bool pairs =
+      static_cast<size_t>(work.w.quantization().group_size) > kCodeBlock ||
+      (kernels.pairs_keep_groups && static_cast<size_t>(work.w.columns()) % (2 * kCodeBlock) == 0);
+  return pairs ? 2 * kCodeBlock : kCodeBlock;
+}
+
 namespace {
 
 void multiply_blocks_by_columns(const QuantizedWork& work) {

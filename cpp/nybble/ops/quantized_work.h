@@ -105,6 +105,16 @@ void multiply_by_rows(const QuantizedWork& work);
 /// block, as those of groups of 16 need not.
 const CodecKernels* block_kernels(const QuantizedWork& work);
 
+/// Columns of w that kernels of digits take as a piece: two blocks where their groups allow it.
+size_t digits_piece(const QuantizedWork& work, const CodecKernels& kernels);
+
+/// The error that an output may have, over sum |x * w|, in "highest".
+inline double precision_contract(const QuantizedWork& work) {
+  return work.x.dtype() == Dtype::kFloat32 ? 0x1p-20 : 0x1p-15;
+}
+/// So many standard deviations of what rounding x leaves have to be within the contract.
+inline constexpr double kDeviations = 4.0;
+
 /// x as rows of floats whose elements are adjacent: x itself, or packed into `buffer`.
 struct FloatRows {
   const float* data;

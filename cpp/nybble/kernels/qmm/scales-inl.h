@@ -235,7 +235,7 @@ class GroupScales {
   }
 
   static HWY_INLINE void fetch_lines_ahead(const void* values, ptrdiff_t first, ptrdiff_t count,
-                                ptrdiff_t value_bytes) {
+                                           ptrdiff_t value_bytes) {
     const auto* from = static_cast<const std::byte*>(values) + first * value_bytes;
     // Rows need not begin on a line.
     const auto lead = static_cast<ptrdiff_t>(reinterpret_cast<uintptr_t>(from) % kLineBytes);
