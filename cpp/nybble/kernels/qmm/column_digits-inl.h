@@ -23,7 +23,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <type_traits>
 
 #include "hwy/highway.h"
 #include "nybble/base/fetch.h"
@@ -102,7 +101,7 @@ class ColumnDigitsProduct {
   static constexpr size_t kStepColumns = kPiecesAtOnce * kPiece;
   static constexpr size_t kStepEntries = kPiecesAtOnce * kEntries;
   static constexpr size_t kStepBytes = kStepColumns * Codec::kBits / 8;
-  // Sums and sizes of so many columns stay in the first cache.
+  // Scales of a row in whole lines, sums and sizes of 4096 columns.
   static constexpr size_t kChunkEntries = 64;
   static constexpr size_t kChunkSteps = kChunkEntries / kStepEntries;
   static constexpr size_t kChunkColumns = kChunkSteps * kStepColumns;
@@ -111,8 +110,9 @@ class ColumnDigitsProduct {
   // Vectors of quads that are made of four vectors of codes at a time; with 16 registers half of
   // them, twice.
   static constexpr size_t kResults = kAddsQuads ? 4 : 2;
-  // Where a result's lanes are in vectors of codes: lane i of result r is byte 16 (i / 4) + 4 r + i
-  // % 4.
+
+  /// The entries of a result's lanes: lane i of result r was byte 16 * (i / 4) + 4 * r + i % 4 of a
+  /// vector of codes.
   template <size_t kResult>
   static constexpr LaneEntries lanes_of_result() {
     LaneEntries entries;
@@ -191,6 +191,7 @@ class ColumnDigitsProduct {
     }
   }
 
+  /// Those of entries e .. e + kLanes - 1.
   HWY_INLINE void prepare_entries(size_t e) {
     const PieceFloatsTag df;
     const TotalsTag di;
@@ -267,6 +268,7 @@ class ColumnDigitsProduct {
     hn::Store(zero_low, di, zero_low_ + e);
   }
 
+  /// The products of rows k .. k + kDepth - 1.
   void add_rows(size_t k, size_t first, size_t steps) {
     const auto* row = reinterpret_cast<const uint8_t*>(w_.codes) +
                       static_cast<ptrdiff_t>(task_.first_row + k) * stride_bytes_;
@@ -354,6 +356,7 @@ class ColumnDigitsProduct {
     return hn::BitCast(DigitsTag(), spread_totals<kResult>(digits_[q][p] + step * kStepEntries));
   }
 
+  /// Sums by planes of the kResults results from kFirst on.
   template <size_t kVector, size_t kFirst>
   HWY_INLINE void multiply_quads(size_t step, Totals (*totals)[kResults]) const {
     const TotalsTag d;
@@ -404,6 +407,7 @@ class ColumnDigitsProduct {
 #endif
   }
 
+  /// `first` is of the highest plane.
   template <size_t kVector, size_t kResult>
   HWY_INLINE void add_result(size_t step, Totals first, Totals second, Totals third) {
     const PieceFloatsTag df;
@@ -447,21 +451,9 @@ class ColumnDigitsProduct {
 
 template <class Codec>
 void multiply_columns_in_digits(const ColumnDigitsTask& task) {
-  const size_t entries = task.piece / HWY_MIN(task.piece, task.w->group_size);
-  constexpr bool kIsE2m1 = std::is_same_v<Codec, E2m1Codes>;
-  if (task.piece == kBlock) {
-    if constexpr (kIsE2m1) {
-      if (entries == 2) return ColumnDigitsProduct<Codec, 1, 2>(task).multiply();
-    }
-    return ColumnDigitsProduct<Codec, 1, 1>(task).multiply();
-  }
-  if constexpr (kPairsKeepGroups<Codec>) {
-    if constexpr (kIsE2m1) {
-      if (entries == 4) return ColumnDigitsProduct<Codec, 2, 4>(task).multiply();
-    }
-    if (entries == 2) return ColumnDigitsProduct<Codec, 2, 2>(task).multiply();
-  }
-  ColumnDigitsProduct<Codec, 2, 1>(task).multiply();
+  with_piece<Codec>(task.piece, task.w->group_size, [&](auto blocks, auto entries) HWY_ATTR {
+    ColumnDigitsProduct<Codec, blocks, entries>(task).multiply();
+  });
 }
 
 #endif  // not scalar

@@ -232,6 +232,28 @@ HWY_INLINE PieceFloats spread_scales(const float* scales) {
   return spread_entries<kLanes, kPiecesAtOnce * kEntries>(scales);
 }
 
+/// f(blocks, entries), as constants, for pieces of so many columns and groups of group_size.
+template <class Codec, class F>
+HWY_INLINE void with_piece(size_t piece, size_t group_size, const F& f) {
+  constexpr std::integral_constant<size_t, 1> kOne;
+  constexpr std::integral_constant<size_t, 2> kTwo;
+  constexpr bool kIsE2m1 = std::is_same_v<Codec, E2m1Codes>;
+  const size_t entries = piece / HWY_MIN(piece, group_size);
+  if (piece == kBlock) {
+    if constexpr (kIsE2m1) {
+      if (entries == 2) return f(kOne, kTwo);
+    }
+    return f(kOne, kOne);
+  }
+  if constexpr (kPairsKeepGroups<Codec>) {
+    if constexpr (kIsE2m1) {
+      if (entries == 4) return f(kTwo, std::integral_constant<size_t, 4>());
+    }
+    if (entries == 2) return f(kTwo, kTwo);
+  }
+  f(kTwo, kOne);
+}
+
 #endif  // not scalar
 
 }  // namespace nybble::HWY_NAMESPACE

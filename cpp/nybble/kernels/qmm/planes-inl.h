@@ -310,21 +310,9 @@ void multiply_planes_of(const PlanesTask& task) {
 
 template <class Codec>
 void multiply_planes(const PlanesTask& task) {
-  const size_t entries = task.piece / HWY_MIN(task.piece, task.w->group_size);
-  constexpr bool kIsE2m1 = std::is_same_v<Codec, E2m1Codes>;
-  if (task.piece == kBlock) {
-    if constexpr (kIsE2m1) {
-      if (entries == 2) return multiply_planes_of<Codec, 1, 2>(task);
-    }
-    return multiply_planes_of<Codec, 1, 1>(task);
-  }
-  if constexpr (kPairsKeepGroups<Codec>) {
-    if constexpr (kIsE2m1) {
-      if (entries == 4) return multiply_planes_of<Codec, 2, 4>(task);
-    }
-    if (entries == 2) return multiply_planes_of<Codec, 2, 2>(task);
-  }
-  multiply_planes_of<Codec, 2, 1>(task);
+  with_piece<Codec>(task.piece, task.w->group_size, [&](auto blocks, auto entries) HWY_ATTR {
+    multiply_planes_of<Codec, blocks, entries>(task);
+  });
 }
 
 #endif  // not scalar
