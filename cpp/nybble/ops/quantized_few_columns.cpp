@@ -16,14 +16,26 @@ namespace {
 constexpr size_t kLeastColumnsOfDigits = 2048;
 constexpr size_t kLeastRowsOfDigits = 256;
 
-/// Columns of y for all rows of x.
+/// How many columns are taken at once in digits; 0 where floats are better.
+size_t columns_of_digits(const QuantizedWork& work, const CodecKernels& kernels) {
+  const bool takes_digits = kernels.multiply_columns_in_digits != nullptr && work.rows == 1 &&
+                            work.inner >= kLeastRowsOfDigits &&
+                            work.columns >= kLeastColumnsOfDigits;
+  if (!takes_digits) return 0;
+  return std::max(static_cast<size_t>(work.w.quantization().group_size),
+                  kernels.pieces_at_once * digits_piece(work, kernels));
+}
+
+/// Columns of y for all rows of x. Of those in digits there are whole multiples of `at_once`, the
+/// rest is in floats; 0: all of them.
 class ColumnsOfW {
  public:
   ColumnsOfW(const QuantizedWork& work, const CodecKernels* kernels, const FloatRows& x,
-             size_t batch, size_t first, size_t columns)
+             size_t at_once, size_t batch, size_t first, size_t columns)
       : work_(work),
         kernels_(kernels),
         x_(x),
+        at_once_(at_once),
         w_(work.w.at(static_cast<int64_t>(batch))),
         batch_(batch),
         first_(first),
@@ -32,25 +44,12 @@ class ColumnsOfW {
         sums_(work.rows * columns) {}
 
   void multiply() {
-    size_t in_digits = 0;
-    if (takes_digits(work_, kernels_)) {
-      in_digits = columns_ / digits_unit(work_, kernels_) * digits_unit(work_, kernels_);
-      if (in_digits != 0) multiply_digits(in_digits);
-    }
+    const size_t in_digits = at_once_ == 0 ? 0 : columns_ / at_once_ * at_once_;
+    if (in_digits != 0) multiply_digits(in_digits);
     if (in_digits < columns_) multiply_floats(in_digits, columns_ - in_digits);
     for (size_t m = 0; m < work_.rows; ++m) {
       store_sums(sums_.data() + m * columns_, columns_, work_.output(batch_, 0), m, first_);
     }
-  }
-
-  static bool takes_digits(const QuantizedWork& work, const CodecKernels* kernels) {
-    return kernels->multiply_columns_in_digits != nullptr && work.rows == 1 &&
-           work.inner >= kLeastRowsOfDigits && work.columns >= kLeastColumnsOfDigits;
-  }
-  /// Columns that are taken at once.
-  static size_t digits_unit(const QuantizedWork& work, const CodecKernels* kernels) {
-    return std::max(static_cast<size_t>(work.w.quantization().group_size),
-                    kernels->pieces_at_once * digits_piece(work, *kernels));
   }
 
  private:
@@ -105,6 +104,7 @@ class ColumnsOfW {
   const QuantizedWork& work_;
   const CodecKernels* kernels_;
   const FloatRows& x_;
+  size_t at_once_;
   PackedMatrix w_;
   size_t batch_;
   size_t first_;
@@ -120,8 +120,9 @@ bool multiply_few_by_columns(const QuantizedWork& work) {
   const CodecKernels* kernels = block_kernels(work);
   if (kernels == nullptr || kernels->multiply_columns == nullptr) return false;
   const FloatRows x = float_rows(work);
-  size_t unit = std::max(static_cast<size_t>(work.w.quantization().group_size), kCodeBlock);
-  if (ColumnsOfW::takes_digits(work, kernels)) unit = ColumnsOfW::digits_unit(work, kernels);
+  const auto group = std::max(static_cast<size_t>(work.w.quantization().group_size), kCodeBlock);
+  const size_t at_once = columns_of_digits(work, *kernels);
+  const size_t unit = std::max(group, at_once);
   const size_t units = divide_up(work.columns, unit);
   const double cost_ns = 2 * work.cost_ns() / static_cast<double>(work.batches * units);
   parallel_ranges(
@@ -130,7 +131,7 @@ bool multiply_few_by_columns(const QuantizedWork& work) {
           const size_t count = std::min(static_cast<size_t>(to) - at, units - at % units);
           const size_t first = at % units * unit;
           const size_t columns = std::min(count * unit, work.columns - first);
-          ColumnsOfW(work, kernels, x, at / units, first, columns).multiply();
+          ColumnsOfW(work, kernels, x, at_once, at / units, first, columns).multiply();
           at += count;
         }
       });

@@ -96,14 +96,12 @@ void multiply_blocks_by_columns(const QuantizedWork& work) {
 /// Whether planes of digits are faster than tiles, or keep the contract better: those of 16-bit x
 /// judge their products.
 bool is_few(const QuantizedWork& work, bool transpose) {
-  constexpr size_t kFewFloatRows = 12;  // without planes
   if (!transpose || work.x.dtype() != Dtype::kFloat32 ||
       matmul_precision() == MatmulPrecision::kMedium) {
     return work.rows <= kFewRows;
   }
   const CodecKernels* kernels = block_kernels(work);
-  const bool has_planes = kernels != nullptr && kernels->multiply_planes != nullptr;
-  return work.rows <= (has_planes ? kernels->few_float_rows : kFewFloatRows);
+  return work.rows <= (kernels != nullptr ? kernels->few_float_rows : kFewFloatRows);
 }
 
 /// x with the dimensions before the last two joined to one.

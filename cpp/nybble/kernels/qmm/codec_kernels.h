@@ -274,6 +274,10 @@ struct NumbersKernels {
 /// Those of the instruction set in use; nullptr on the scalar one.
 const NumbersKernels* numbers_kernels();
 
+/// The most rows of float32 x for which planes are no slower than tiles of floats where each
+/// product of bytes is widened on its own; 16 take a tenth longer.
+inline constexpr size_t kFewFloatRows = 12;
+
 /// The kernels of a codec on one instruction set. Those that would be no gain there are nullptr.
 struct CodecKernels {
   void (*multiply_planes)(const PlanesTask& task);
@@ -289,7 +293,7 @@ struct CodecKernels {
   bool pairs_keep_groups;
   /// Pieces of planes that share vectors.
   size_t pieces_at_once;
-  /// The most rows of float32 x for which planes of digits are faster than tiles of floats.
+  /// The same on this instruction set.
   size_t few_float_rows;
   /// By planes: whether 4 rows of x at a time are in wide digits.
   bool has_wide[4];

@@ -30,6 +30,7 @@
 #include "nybble/kernels/qmm/digits-inl.h"
 #include "nybble/kernels/qmm/judgement-inl.h"
 #include "nybble/kernels/qmm/pieces-inl.h"
+#include "nybble/kernels/qmm/rounding-inl.h"
 #include "nybble/kernels/qmm/scales-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -221,11 +222,12 @@ class ColumnDigitsProduct {
     // As of choose_scale (rounding-inl.h). What is out of range has no numbers, and a variance that
     // no sum can pass.
     const auto exponent = hn::And(hn::BitCast(di, largest), hn::Set(di, 0x7f800000));
-    const auto power = hn::Mul(hn::BitCast(df, exponent), hn::Set(df, 0x1p-22f));
-    const auto fits = hn::Le(largest, hn::Mul(power, hn::Set(df, 127 * 65793.0f)));
+    const auto power =
+        hn::Mul(hn::BitCast(df, exponent), hn::Set(df, 1.0f / (1 << kMagnitudeBits[3])));
+    const auto fits = hn::Le(largest, hn::Mul(power, hn::Set(df, float{kLargestNumber[3]})));
     const auto unit = hn::IfThenElse(fits, power, hn::Add(power, power));
-    const auto in_range =
-        hn::And(hn::Ge(largest, hn::Set(df, 0x1p-60f)), hn::Le(magnitude, hn::Set(df, 0x1p100f)));
+    const auto in_range = hn::And(hn::Ge(largest, hn::Set(df, kSmallestX)),
+                                  hn::Le(magnitude, hn::Set(df, kLargestX)));
     const auto is_zero = hn::Eq(magnitude, hn::Zero(df));
     const auto inverse = hn::IfThenElseZero(in_range, hn::Div(hn::Set(df, 1.0f), unit));
     // Not 0, or it would make an infinite variance NaN.

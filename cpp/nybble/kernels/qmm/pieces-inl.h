@@ -131,9 +131,9 @@ HWY_INLINE void load_window_pieces(const uint8_t* from, PieceVector* codes) {
 
 #endif
 
-/// The codes of two pieces.
+/// The codes of kPiecesAtOnce pieces of kBlocks blocks.
 template <class Codec, size_t kBlocks>
-HWY_INLINE void load_two_pieces(const uint8_t* from, const uint8_t* end, PieceVector* codes) {
+HWY_INLINE void load_pieces(const uint8_t* from, const uint8_t* end, PieceVector* codes) {
   const PieceTag d;
   if constexpr (kBlocks == 2 && Codec::kBits == 4) {
     const hn::Repartition<uint16_t, PieceTag> d16;
@@ -161,17 +161,14 @@ HWY_INLINE void load_two_pieces(const uint8_t* from, const uint8_t* end, PieceVe
   }
 }
 
-#endif
+#else
 
-/// The codes of kPiecesAtOnce pieces of kBlocks blocks.
 template <class Codec, size_t kBlocks>
 HWY_INLINE void load_pieces(const uint8_t* from, const uint8_t* end, PieceVector* codes) {
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
-  load_two_pieces<Codec, kBlocks>(from, end, codes);
-#else
   load_piece<Codec, kBlocks>(from, end, codes);
-#endif
 }
+
+#endif
 
 /// The entry that a lane of sums belongs to, of the kEntries of a piece.
 template <class Codec, size_t kBlocks, size_t kEntries>

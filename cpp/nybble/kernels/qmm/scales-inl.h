@@ -211,7 +211,8 @@ class GroupScales {
     pad(count * repeats, biases);
   }
 
-  /// Brings those of `count` groups to the second cache.
+  /// Brings those of `count` groups to the second cache. Inline, or its calls are dropped
+  /// (fetch.h).
   HWY_INLINE void fetch_row(size_t row, size_t first, size_t count) const {
     const auto line = static_cast<ptrdiff_t>(row);
     const auto group = static_cast<ptrdiff_t>(first);

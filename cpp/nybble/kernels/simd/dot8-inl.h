@@ -110,7 +110,8 @@ HWY_INLINE hn::Vec<D32> add_pairs([[maybe_unused]] D32 d, hn::Vec<D32> sum,
 }
 
 #if NYBBLE_X86_VNNI
-/// sum + u[4i] * s[4i] + .. + u[4i+3] * s[4i+3].
+/// sum + u[4i] * s[4i] + .. + u[4i+3] * s[4i+3]. Both in registers: where rows share one of them,
+/// compilers would load an operand in memory once for each.
 template <class D32>
 HWY_INLINE hn::Vec<D32> add_quads(D32 /*d*/, hn::Vec<D32> sum, Bytes<D32> u, SignedBytes<D32> s) {
   asm("%{evex%} vpdpbusd %2, %1, %0" : "+v"(sum.raw) : "v"(u.raw), "v"(s.raw));
