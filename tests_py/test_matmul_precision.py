@@ -470,11 +470,15 @@ def test_nan_in_a_scale_stays_in_its_row_of_w(format_, how):
                 x[:, k // 2] = 1000
             x = rounded_to(x.astype(np.float32), dtype)
             with precision(how):
-                y = to_numpy(poisoned.times(ours(x, dtype)))
+                y = poisoned.times(ours(x, dtype))
                 whole = to_numpy(matrix.times(ours(x, dtype)))
+            result = str(y.dtype).rpartition(".")[2]
+            y = to_numpy(y)
             assert not np.isfinite(y[:, 3]).any()
-            others = np.arange(n) != 3
-            np.testing.assert_array_equal(y[:, others], whole[:, others])
+            # Not the same bits: what is judged together with row 3 may be computed in another way.
+            y = np.where(np.arange(n) == 3, whole, y)
+            check = assert_keeps_contract if how == "highest" else assert_is_medium
+            check(matrix, x, dtype, True, ours(y, result))
 
 
 # ---- what a result does not depend on ----

@@ -31,6 +31,8 @@ struct WPanel {
   Guarded<float> scales;
   Guarded<float> rests;
   Guarded<float> largest;
+  Guarded<int32_t> zeros;
+  Guarded<int32_t> offsets;
 
   WPanel(const GuardedCase& c, void (*unpack)(const TilePanel&), size_t tile_width, size_t rows,
          size_t first, size_t count)
@@ -42,7 +44,9 @@ struct WPanel {
         codes(columns * tile_columns),
         scales(columns / c.group_size() * tile_columns),
         rests(columns / c.group_size() * tile_columns),
-        largest(columns / c.group_size() * tile_columns) {
+        largest(columns / c.group_size() * tile_columns),
+        zeros(columns / c.group_size() * tile_columns, 0),
+        offsets(columns / c.group_size() * tile_columns) {
     const PackedMatrix w = c.packed();
     unpack(tile(w));
   }
@@ -54,10 +58,13 @@ struct WPanel {
             .tile_columns = tile_columns,
             .first_column = first_column,
             .columns = columns,
+            .code_bytes = sizeof(Code),
             .codes = codes.data(),
             .scales = scales.data(),
             .rests = rests.data(),
-            .largest = largest.data()};
+            .largest = largest.data(),
+            .zeros = codec_kernels(w)->digits_have_zeros ? zeros.data() : nullptr,
+            .offsets = offsets.data()};
   }
 };
 

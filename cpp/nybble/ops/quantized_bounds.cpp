@@ -6,15 +6,20 @@
 namespace nybble {
 namespace {
 
-// So many standard deviations have to be within what the contract leaves to the residuals of 16-bit
-// x: three quarters of 2^-15 of sum |x * w|. Adding up to kMostGroupsOfFloats groups in float takes
-// less than the rest.
-constexpr float kDeviationsPerBound = 4.0f / (0.75f * 0x1p-15f);
+// So many standard deviations have to be within what the contract leaves to the residuals of x:
+// three quarters of 2^-15 of sum |x * w| with 16-bit x, since adding up to kMostGroupsOfFloats
+// groups in float takes less than the rest; half of 2^-20 with float32, where up to
+// kMaxPanelGroups groups are added in float, with at most five roundings each.
+float deviations_per_bound(const QuantizedWork& work) {
+  const double part = work.x.dtype() == Dtype::kFloat32 ? 0.5 : 0.75;
+  return static_cast<float>(kDeviations / (part * precision_contract(work)));
+}
 
 }  // namespace
 
 BoundsOfX::BoundsOfX(const QuantizedWork& work, const PanelOrder& order)
-    : rows_(work.batches * work.rows),
+    : deviations_per_bound_(nybble::deviations_per_bound(work)),
+      rows_(work.batches * work.rows),
       inner_(work.inner),
       columns_(order.columns),
       group_(static_cast<size_t>(work.w.quantization().group_size)),
@@ -61,7 +66,7 @@ bool BoundsOfX::finish_row(size_t row) {
     squares[g] = part * part;
     variance += squares[g] * kLargestSquare;
   }
-  return kDeviationsPerBound * std::sqrt(variance) <= size;
+  return deviations_per_bound_ * std::sqrt(variance) <= size;
 }
 
 BlockJudge::Bounds::Bounds(const BoundsOfX& x, size_t columns)
@@ -104,7 +109,7 @@ bool BlockJudge::all_within(size_t row, const Bounds& w) const {
                                        .x = x_.thresholds(row),
                                        .squares_of_x = x_.squares(row),
                                        .w = w.of,
-                                       .deviations_per_bound = kDeviationsPerBound});
+                                       .deviations_per_bound = x_.deviations_per_bound()});
 }
 
 }  // namespace nybble

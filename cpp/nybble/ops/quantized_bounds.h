@@ -1,6 +1,6 @@
 #pragma once
 
-// Which products of tiles of 16-bit x may be off by more than the contract allows, told without
+// Which products of tiles of whole numbers may be off by more than the contract allows, told without
 // looking at each of them (kernels/qmm/bounds.h). Internal to ops.
 
 #include <cstddef>
@@ -25,6 +25,7 @@ class BoundsOfX {
 
   const ThresholdOfX* thresholds(size_t row) const { return thresholds_.data() + row * panels_; }
   const float* squares(size_t row) const { return squares_.data() + row * groups_; }
+  float deviations_per_bound() const { return deviations_per_bound_; }
   size_t columns() const { return columns_; }
   size_t group() const { return group_; }
   size_t panels() const { return panels_; }
@@ -33,6 +34,7 @@ class BoundsOfX {
  private:
   bool finish_row(size_t row);
 
+  float deviations_per_bound_;
   size_t rows_;  // of all batches
   size_t inner_;
   size_t columns_;  // of a panel
@@ -48,7 +50,7 @@ class BlockJudge {
  public:
   BlockJudge(const BoundsOfX& x, size_t tile_columns, const Block& block);
 
-  /// A panel of unpack_numbers of the block's columns j, j + 1, ...; every one of them once.
+  /// A panel of unpack_numbers or unpack_digits of the block's columns j, j + 1, ...; every one of them once.
   void add(const TilePanel& panel, size_t j);
   /// Once all are added: doubtful[i] = whether row i of the block is, row first_row + i of all
   /// batches' rows.

@@ -1,31 +1,40 @@
 #pragma once
 
-// Tiles of whole numbers: x and codes of 16 bits, or of 8. Internal to ops.
+// Tiles of whole numbers. Internal to ops.
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <type_traits>
 
 #include "nybble/ops/quantized_bounds.h"
 #include "nybble/ops/quantized_tiles.h"
 
 namespace nybble {
 
+/// How x and the codes of w are whole numbers.
+enum class NumberKind {
+  kBytes,   // x and codes of 8 bits
+  kPairs,   // x and codes of 16 bits; x may have 16 more
+  kDigits,  // x of 3 digits of 8 bits, or of 4; codes of 8 bits
+};
+
 /// All x as panels of whole numbers.
 class NumberPanels {
  public:
-  /// Sets `bounds`, if any, for panels of 16 bits.
-  NumberPanels(const QuantizedWork& work, const NumbersKernels& kernels, const uint8_t* order,
-               size_t number_bytes, BoundsOfX* bounds);
+  /// Sets `bounds`, if any.
+  NumberPanels(const QuantizedWork& work, const NumbersKernels& kernels, NumberKind kind,
+               const PanelOrder& order, const uint8_t* byte_order, BoundsOfX* bounds);
 
   /// What lies of x from a group of a tile's rows on.
   struct Place {
-    int16_t* numbers;
-    int16_t* low;  // of bytes there are none
+    std::byte* numbers;
+    std::byte* low;  // of bytes there are none
     uint8_t* low_used;
     float* scales;
     float* sums;
+    DigitSumsOfX* digit_sums;  // of digits
   };
 
   /// False where floats are the better choice: x has infinities, or too many outliers.
@@ -38,29 +47,33 @@ class NumberPanels {
   Place at(size_t groups) const;
 
  private:
-  void pack(const QuantizedWork& work, const NumbersKernels& kernels, const uint8_t* order,
-            bool bytes, BoundsOfX* bounds);
+  void pack(const QuantizedWork& work, const NumbersKernels& kernels, NumberKind kind,
+            const uint8_t* byte_order, BoundsOfX* bounds);
 
   PanelOrder order_;
   size_t group_;
-  size_t group_bytes_;  // of the numbers of a group, of all rows of a tile
+  // Of a group, of all rows of a tile.
+  size_t numbers_bytes_;
+  size_t low_bytes_;
   std::shared_ptr<Buffer> memory_;
   std::byte* numbers_;
   std::byte* low_;
   float* scales_;
   float* sums_;
+  DigitSumsOfX* digit_sums_;
   uint8_t* low_used_;
   bool usable_ = false;
 };
 
-/// Products of 16-bit numbers, or of bytes.
+/// Products of whole numbers of a kind.
+template <NumberKind kKind>
 class NumbersArithmetic {
  public:
-  using Sum = float;
+  using Sum = std::conditional_t<kKind == NumberKind::kDigits, double, float>;
 
-  /// "medium" is bytes where the codec has kernels for them, and in 16 bits needs no judging.
+  /// With bounds where products have to be judged.
   NumbersArithmetic(const QuantizedWork& work, const NumbersKernels& kernels,
-                    const CodecKernels& codec, bool medium);
+                    const CodecKernels& codec, bool judged);
 
   /// False where floats are the better choice.
   bool usable() const { return usable_; }
@@ -69,11 +82,9 @@ class NumbersArithmetic {
 
   const PanelOrder& order() const { return x_.order(); }
   size_t tile_columns() const { return kernels_.columns; }
-  size_t code_bytes() const { return bytes_ ? sizeof(uint8_t) : sizeof(int16_t); }
+  size_t code_bytes() const { return kKind == NumberKind::kPairs ? 2 : 1; }
 
-  void unpack(const TilePanel& panel) const {
-    (bytes_ ? codec_.unpack_bytes : codec_.unpack_numbers)(panel);
-  }
+  void unpack(const TilePanel& panel) const;
 
   /// Adds the products of a panel and of rows [first, last) of the block to their sums
   /// [rows][tile_columns].
@@ -83,7 +94,6 @@ class NumbersArithmetic {
  private:
   const NumbersKernels& kernels_;
   const CodecKernels& codec_;
-  bool bytes_;
   std::optional<BoundsOfX> bounds_;
   NumberPanels x_;
   bool usable_;

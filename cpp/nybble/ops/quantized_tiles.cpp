@@ -16,6 +16,9 @@ namespace {
 // a sixth of 2^-15.
 constexpr size_t kMostGroupsOfFloats = 512;
 
+// Fewer residuals of 24 bits need not add up to little enough.
+constexpr size_t kLeastColumnsOfDigits = 256;
+
 static_assert(kPanelBytes / (16 * sizeof(float)) + kMaxPanelGroups <= kExactDepth);
 
 /// Products of floats: w = scale * (code - zero) + rest. The rests of a panel, in formats that have
@@ -182,8 +185,11 @@ void multiply_block(const QuantizedWork& work, const Arithmetic& arithmetic, con
   const size_t padded_columns = divide_up(block.columns, tile_columns) * tile_columns;
   const size_t sums_bytes = whole_lines(padded_rows * padded_columns * sizeof(Sum));
   const size_t column_bytes = tile_columns * arithmetic.code_bytes();
-  const size_t scales_bytes = kMaxPanelGroups * tile_columns * sizeof(float);
-  const size_t panel_bytes = whole_lines(order.columns * column_bytes + 3 * scales_bytes);
+  const size_t scales_count = kMaxPanelGroups * tile_columns;
+  const size_t panel_bytes =
+      whole_lines(order.columns * column_bytes + 5 * scales_count * sizeof(float));
+  const CodecKernels* codec = block_kernels(work);
+  const bool has_zeros = codec != nullptr && codec->digits_have_zeros;
   // Recycled by the buffer cache: a task is long enough not to notice.
   const std::shared_ptr<Buffer> scratch =
       Buffer::allocate(sums_bytes + padded_columns / tile_columns * panel_bytes);
@@ -195,16 +201,20 @@ void multiply_block(const QuantizedWork& work, const Arithmetic& arithmetic, con
     const size_t columns = order.columns_from(k);
     // Behind the codes, of which the rests are some more to floats.
     auto* rests = reinterpret_cast<float*>(memory + columns * column_bytes);
+    auto* offsets = reinterpret_cast<int32_t*>(rests + 3 * scales_count);
     return TilePanel{.w = &w,
                      .first_row = block.column + j,
                      .rows = std::min(tile_columns, block.columns - j),
                      .tile_columns = tile_columns,
                      .first_column = k,
                      .columns = columns,
+                     .code_bytes = arithmetic.code_bytes(),
                      .codes = memory,
-                     .scales = rests + scales_bytes / sizeof(float),
+                     .scales = rests + scales_count,
                      .rests = rests,
-                     .largest = rests + 2 * scales_bytes / sizeof(float)};
+                     .largest = rests + 2 * scales_count,
+                     .zeros = has_zeros ? offsets + scales_count : nullptr,
+                     .offsets = offsets};
   };
   for (size_t k = 0; k < work.inner; k += order.columns) {
     for (size_t j = 0; j < block.columns; j += tile_columns) {
@@ -252,8 +262,8 @@ constexpr auto kAllRows = [](size_t) { return true; };
 constexpr auto kNothing = [](const TilePanel&, size_t) {};
 
 /// y but for the doubtful rows.
-void multiply_judged(const QuantizedWork& work, const NumbersArithmetic& numbers,
-                     DoubtfulRows& doubtful) {
+template <class Numbers>
+void multiply_judged(const QuantizedWork& work, const Numbers& numbers, DoubtfulRows& doubtful) {
   for_each_block(work, numbers.order().tile_rows, [&](const Block& block) {
     BlockJudge judge(*numbers.bounds(), numbers.tile_columns(), block);
     multiply_block(work, numbers, block, runs_of_rows(block, numbers.order().tile_rows, kAllRows),
@@ -282,27 +292,40 @@ void multiply_all(const QuantizedWork& work, const Arithmetic& arithmetic) {
   });
 }
 
-/// In whole numbers; false, and nothing done, where floats are the better choice: for float32 x,
-/// codes that are none, x with infinities, too many outliers or doubtful rows.
-bool multiply_numbers(const QuantizedWork& work, const CodecKernels* codec) {
-  const NumbersKernels* kernels = numbers_kernels();
-  if (kernels == nullptr || codec == nullptr || codec->unpack_numbers == nullptr) return false;
-  const bool medium = matmul_precision() == MatmulPrecision::kMedium;
-  const size_t groups = work.inner / static_cast<size_t>(work.w.quantization().group_size);
-  if (!medium && (work.x.dtype() == Dtype::kFloat32 || work.inner < kLeastColumnsOf16Bits ||
-                  groups > kMostGroupsOfFloats)) {
-    return false;
-  }
-  const NumbersArithmetic numbers(work, *kernels, *codec, medium);
+/// In whole numbers of a kind; false, and nothing done, where floats are the better choice: for x
+/// with infinities, too many outliers or doubtful rows.
+template <NumberKind kKind>
+bool multiply_numbers(const QuantizedWork& work, const NumbersKernels& kernels,
+                      const CodecKernels& codec, bool judged) {
+  const NumbersArithmetic<kKind> numbers(work, kernels, codec, judged);
   if (!numbers.usable()) return false;
-  if (numbers.bounds() == nullptr) {
+  if (!judged) {
     multiply_all(work, numbers);
     return true;
   }
   DoubtfulRows doubtful(work);
   multiply_judged(work, numbers, doubtful);
-  if (doubtful.any()) multiply_doubtful(work, codec, doubtful);
+  if (doubtful.any()) multiply_doubtful(work, &codec, doubtful);
   return true;
+}
+
+/// Likewise; false also for codes that are none, and where they would be no gain.
+bool multiply_numbers(const QuantizedWork& work, const CodecKernels* codec) {
+  const NumbersKernels* kernels = numbers_kernels();
+  if (kernels == nullptr || codec == nullptr || codec->unpack_numbers == nullptr) return false;
+  if (matmul_precision() == MatmulPrecision::kMedium) {
+    if (codec->run_quads != 0) {
+      return multiply_numbers<NumberKind::kBytes>(work, *kernels, *codec, false);
+    }
+    return multiply_numbers<NumberKind::kPairs>(work, *kernels, *codec, false);
+  }
+  if (work.x.dtype() == Dtype::kFloat32) {
+    return kernels->multiply_digits != nullptr && work.inner >= kLeastColumnsOfDigits &&
+           multiply_numbers<NumberKind::kDigits>(work, *kernels, *codec, true);
+  }
+  const size_t groups = work.inner / static_cast<size_t>(work.w.quantization().group_size);
+  return work.inner >= kLeastColumnsOf16Bits && groups <= kMostGroupsOfFloats &&
+         multiply_numbers<NumberKind::kPairs>(work, *kernels, *codec, true);
 }
 
 }  // namespace

@@ -28,12 +28,13 @@ double norm(const std::vector<double>& values) {
 }
 
 /// A panel of w and what is found of it.
+template <class Code>
 struct FoundOfW {
-  WPanel<int16_t> panel;
+  WPanel<Code> panel;
   Guarded<float> sums, norms;
 
-  FoundOfW(const GuardedCase& c, const CodecKernels& kernels)
-      : panel(c, kernels.unpack_numbers, c.rows, c.rows, 0, c.columns),
+  FoundOfW(const GuardedCase& c, void (*unpack)(const TilePanel&))
+      : panel(c, unpack, c.rows, c.rows, 0, c.columns),
         sums(c.rows),
         norms(c.rows) {
     const PackedMatrix w = c.packed();
@@ -41,27 +42,33 @@ struct FoundOfW {
   }
 };
 
+template <class Code>
+void expect_bounds(const GuardedCase& c, const FoundOfW<Code>& found) {
+  for (size_t n = 0; n < c.rows; ++n) {
+    std::vector<double> weights;
+    double sum = 0.0;
+    for (size_t k = 0; k < c.columns; ++k) {
+      weights.push_back(c.weight(n, k));
+      sum += std::abs(weights.back());
+      const size_t g = k / c.group_size() * c.rows + n;
+      ASSERT_GE(found.panel.largest[g] * (1 + kSlack), std::abs(weights.back()));
+    }
+    ASSERT_LE(found.sums[n], sum * (1 + kSlack / 16));
+    ASSERT_GE(found.sums[n], sum * (1 - kSlack));
+    ASSERT_GE(found.norms[n], norm(weights));
+    ASSERT_LE(found.norms[n], norm(weights) * (1 + kSlack));
+  }
+}
+
 TEST_P(BoundsOnTarget, SumsAndNormsOfWeights) {
   if (bounds_kernels() == nullptr) GTEST_SKIP();
   for_all_formats([&](const Quantization& q, const CodecKernels& kernels) {
     if (kernels.unpack_numbers == nullptr) return;
     const size_t columns = 4 * std::max<size_t>(static_cast<size_t>(q.group_size), kCodeBlock);
     const GuardedCase c(q, numbers_kernels()->columns, columns);
-    const FoundOfW found(c, kernels);
-    for (size_t n = 0; n < c.rows; ++n) {
-      std::vector<double> weights;
-      double sum = 0.0;
-      for (size_t k = 0; k < columns; ++k) {
-        weights.push_back(c.weight(n, k));
-        sum += std::abs(weights.back());
-        const size_t g = k / c.group_size() * c.rows + n;
-        ASSERT_GE(found.panel.largest[g] * (1 + kSlack), std::abs(weights.back()));
-      }
-      ASSERT_LE(found.sums[n], sum * (1 + kSlack / 16));
-      ASSERT_GE(found.sums[n], sum * (1 - kSlack));
-      ASSERT_GE(found.norms[n], norm(weights));
-      ASSERT_LE(found.norms[n], norm(weights) * (1 + kSlack));
-    }
+    expect_bounds(c, FoundOfW<int16_t>(c, kernels.unpack_numbers));
+    if (kernels.unpack_digits == nullptr) return;
+    expect_bounds(c, FoundOfW<int8_t>(c, kernels.unpack_digits));
   });
 }
 
@@ -78,8 +85,8 @@ TEST_P(BoundsOnTarget, WeightsOutOfRangePromiseNothing) {
       changed.guarded_biases[2 * n + 1] *= factor;
       changed.guarded_scales[2 * n] *= factor;
       changed.guarded_biases[2 * n] *= factor;
-      const FoundOfW found(changed, *codec_kernels(changed.packed()));
-      const FoundOfW same(c, *codec_kernels(c.packed()));
+      const FoundOfW<int16_t> found(changed, codec_kernels(changed.packed())->unpack_numbers);
+      const FoundOfW<int16_t> same(c, codec_kernels(c.packed())->unpack_numbers);
       for (size_t i = 0; i < c.rows; ++i) {
         ASSERT_EQ(found.sums[i], i == n ? 0.0f : same.sums[i]) << factor << " row " << i;
         ASSERT_EQ(found.norms[i], i == n ? 0.0f : same.norms[i]) << factor << " row " << i;

@@ -122,6 +122,7 @@ struct XPanel {
         .scales = scales.data(),
         .sums = sums.data(),
         .residuals = residuals.data(),
+        .digit_sums = nullptr,
     });
   }
 };

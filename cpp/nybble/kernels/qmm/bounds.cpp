@@ -99,8 +99,45 @@ struct GroupSums {
   Floats negative;
 };
 
-/// Of `pairs` pairs [pairs][tile_columns][2]. Up to 64 pairs of codes of up to 255 fit 16 bits.
-GroupSums sums_of_group(const int16_t* codes, size_t pairs, size_t tile_columns) {
+#if NYBBLE_X86_VNNI
+/// The sums of the codes of group g, bytes of at most 127 with no zero left to subtract.
+GroupSums sums_of_bytes(const TilePanel& panel, size_t g, size_t column) {
+  const FloatsTag d;
+  const hn::RebindToSigned<FloatsTag> di;
+  const hn::Repartition<int8_t, FloatsTag> d8;
+  const hn::Repartition<uint8_t, FloatsTag> du8;
+  const auto ones = hn::Set(d8, int8_t{1});
+  auto sum = hn::Zero(di);
+  auto absolute = hn::Zero(di);
+  auto squares = hn::Zero(di);
+  auto positive = hn::Zero(d8);
+  auto nonzero = hn::Zero(d8);
+  const size_t group = panel.w->group_size;
+  const auto* codes = static_cast<const int8_t*>(panel.codes) + g * group * panel.tile_columns;
+  for (size_t quad = 0; quad < group / 4; ++quad) {
+    const auto code = hn::LoadU(d8, codes + (quad * panel.tile_columns + column) * 4);
+    const auto size = hn::Abs(code);
+    sum = add_quads(di, sum, hn::BitCast(du8, ones), code);
+    absolute = add_quads(di, absolute, hn::BitCast(du8, size), ones);
+    squares = add_quads(di, squares, hn::BitCast(du8, size), size);
+    positive = hn::Add(positive, hn::Min(hn::Max(code, hn::Zero(d8)), ones));
+    nonzero = hn::Add(nonzero, hn::Min(size, ones));
+  }
+  const auto count = [&](auto of) HWY_ATTR {
+    return hn::ConvertTo(d, add_quads(di, hn::Zero(di), hn::BitCast(du8, of), ones));
+  };
+  return {hn::ConvertTo(d, sum), hn::ConvertTo(d, absolute), hn::ConvertTo(d, squares),
+          count(positive), count(hn::Sub(nonzero, positive))};
+}
+#endif
+
+/// The sums of the codes of group g. Up to 128 codes of up to 255 fit two sums of 16 bits.
+GroupSums sums_of_group(const TilePanel& panel, size_t g, size_t column) {
+#if NYBBLE_X86_VNNI
+  if (panel.code_bytes == sizeof(int8_t) && panel.zeros == nullptr) {
+    return sums_of_bytes(panel, g, column);
+  }
+#endif
   const FloatsTag d;
   const hn::RebindToSigned<FloatsTag> di;
   const hn::Repartition<int16_t, FloatsTag> d16;
@@ -110,13 +147,31 @@ GroupSums sums_of_group(const int16_t* codes, size_t pairs, size_t tile_columns)
   auto minus_positive = zero;
   auto minus_negative = zero;
   auto squares = hn::Zero(di);
-  for (size_t pair = 0; pair < pairs; ++pair, codes += 2 * tile_columns) {
-    const auto code = hn::LoadU(d16, codes);
+  const auto add = [&](auto code) HWY_ATTR {
     add_pinned(d16, sum, code);
     add_pinned(d16, absolute, hn::Abs(code));
     add_pinned(di, squares, add_pair_products(di, code, code));
     add_pinned(d16, minus_positive, hn::VecFromMask(d16, hn::Gt(code, zero)));
     add_pinned(d16, minus_negative, hn::VecFromMask(d16, hn::Lt(code, zero)));
+  };
+  const size_t group = panel.w->group_size;
+  const size_t columns = panel.tile_columns;
+  if (panel.code_bytes == sizeof(int8_t)) {
+    auto left = zero;  // to subtract from both codes of a lane
+    if (panel.zeros != nullptr) {
+      const auto zeros = hn::LoadU(di, panel.zeros + g * columns + column);
+      left = hn::BitCast(
+          d16, hn::Or(hn::And(zeros, hn::Set(di, 0xffff)), hn::ShiftLeft<16>(zeros)));
+    }
+    const auto* quads = static_cast<const int8_t*>(panel.codes) + g * group * columns + 4 * column;
+    for (size_t i = 0; i < group / 4; ++i, quads += 4 * columns) {
+      const auto quad = hn::LoadU(d16, reinterpret_cast<const int16_t*>(quads));
+      add(hn::Sub(hn::ShiftRight<8>(hn::ShiftLeft<8>(quad)), left));
+      add(hn::Sub(hn::ShiftRight<8>(quad), left));
+    }
+  } else {
+    const auto* pairs = static_cast<const int16_t*>(panel.codes) + g * group * columns + 2 * column;
+    for (size_t i = 0; i < group / 2; ++i, pairs += 2 * columns) add(hn::LoadU(d16, pairs));
   }
   const auto of_both = [&](auto numbers, int16_t factor) HWY_ATTR {
     return hn::ConvertTo(d, add_pair_products(di, numbers, hn::Set(d16, factor)));
@@ -137,13 +192,11 @@ void bounds_of_columns(const TilePanel& panel, size_t column, float* sums, float
   const auto unit = units_of(panel, groups, column);
   const auto in_range = hn::Gt(unit, hn::Zero(d));
   const auto inverse = hn::IfThenElseZero(in_range, hn::Div(hn::Set(d, 1.0f), unit));
-  const auto* codes = static_cast<const int16_t*>(panel.codes) + 2 * column;
   const auto count = hn::Set(d, static_cast<float>(group));
   auto sum = hn::Zero(d);
   auto square = hn::Zero(d);
   for (size_t g = 0; g < groups; ++g) {
-    const GroupSums of = sums_of_group(codes, group / 2, panel.tile_columns);
-    codes += group * panel.tile_columns;
+    const GroupSums of = sums_of_group(panel, g, column);
     const size_t at = g * panel.tile_columns + column;
     const auto scale = hn::Mul(hn::LoadU(d, panel.scales + at), inverse);
     const auto rest = hn::Mul(hn::LoadU(d, panel.rests + at), inverse);

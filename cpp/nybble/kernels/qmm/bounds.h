@@ -54,7 +54,7 @@ struct BoundsTask {
 
 struct BoundsKernels {
   ThresholdOfX (*threshold_of_x)(const float* x, size_t count);
-  /// sums and norms [tile_columns] of a panel of unpack_numbers. Zero where weights are not finite
+  /// sums and norms [tile_columns] of a panel of unpack_numbers or unpack_digits. Zero where weights are not finite
   /// or so large or small that their squares leave float's range.
   void (*bounds_of_w)(const TilePanel& panel, float* sums, float* norms);
   /// Puts every column into a unit of its own, and into `worst` one that is no better than any:

@@ -43,6 +43,10 @@ const CodecKernels* codec_kernels_of() {
       table.unpack_numbers = &unpack_numbers<Codec>;
       table.unpack_bytes = &unpack_bytes<Codec>;
       table.unpack_floats = &unpack_floats<Codec>;
+#if NYBBLE_X86_VNNI
+      table.unpack_digits = &unpack_digits<Codec>;
+#endif
+      table.digits_have_zeros = kDigitsHaveZeros<Codec>;
       table.run_quads = kAddsQuads ? kMaxGroupSize / 4 : 32767 / (2 * 127 * Codec::kLargest);
     }
     // Weights have to be rounded once, or those that are the small difference of scale * code and

@@ -193,9 +193,22 @@ struct ColumnDigitsTask {
 // zero) + rest, zero being the code next to the weight 0, so that an outlier of x does not cancel
 // against the bias. A panel holds pairs of neighbours in k (of the codec's order):
 //   x  [pairs][tile_rows][2]    w  [pairs][tile_columns][2]
+//
+// Digits, for float32 x, are those of whole numbers of 24 bits, made positive so that the digits
+// of x have no sign and those of w, bytes, may have one:
+//   x[m,k] = scale * (65536 * u0 + 256 * u1 + u2 + u3 / 256 - 2^23),   0 <= u <= 255
+// with u3, the low part, left out likewise. 2^23 times the sum of the codes is the same for all
+// rows of x: that sum is an offset from which products are added up.
 
 /// The most rows of a tile of numbers, whatever the instruction set.
 inline constexpr size_t kMaxNumbersRows = 12;
+
+/// Sums over a group of a row of x, as pairs of 16-bit numbers of which the second counts 128 times.
+struct DigitSumsOfX {
+  int16_t high[2];    // that of u1, twice that of u0 - 128
+  int16_t low[2];     // that of u2, 0
+  int16_t lowest[2];  // that of u3, 0
+};
 
 /// Rows of x as one panel: rows <= tile_rows, those that are missing are zero.
 struct NumbersRows {
@@ -206,12 +219,15 @@ struct NumbersRows {
   size_t columns;
   size_t group;          // of w
   const uint8_t* order;  // CodecKernels::byte_order
-  int16_t* numbers;      // [columns / 2][tile_rows][2]
-  int16_t* low;          // likewise; written only where used
-  uint8_t* low_used;     // [columns / group]
-  float* scales;         // [columns / group][tile_rows]
-  float* sums;           // [columns / group][tile_rows]: of the numbers and their low parts, scaled
-  float* residuals;      // [columns / group][tile_rows]: the root of the sum of residual^2
+  // Pairs int16_t [columns / 2][tile_rows][2], bytes int8_t [columns / 4][tile_rows][4], digits
+  // uint8_t [columns / 4][3][tile_rows][4].
+  void* numbers;
+  void* low;          // likewise, one digit; written only where used
+  uint8_t* low_used;  // [columns / group]
+  float* scales;      // [columns / group][tile_rows]
+  float* sums;        // [columns / group][tile_rows]: of the numbers and their low parts, scaled
+  float* residuals;   // [columns / group][tile_rows]: the root of the sum of residual^2
+  DigitSumsOfX* digit_sums;  // [columns / group][tile_rows]; of digits
 };
 
 /// What was found in x. Of numbers out of range, infinities among them, there are no panels.
@@ -228,6 +244,7 @@ inline constexpr size_t kMaxPanelGroups = 16;
 /// of 32; at most kMaxPanelGroups groups.
 ///   numbers  int16_t [columns / 2][tile_columns][2]    codes - zero
 ///   bytes    uint8_t [columns / 4][tile_columns][4]    codes; rests are biases
+///   digits   int8_t  [columns / 4][tile_columns][4]    codes - zero, of 8 bits codes - 128
 ///   floats   float   [columns][tile_columns]           scale * (codes - zero), in the order of
 ///   columns
 struct TilePanel {
@@ -237,20 +254,25 @@ struct TilePanel {
   size_t tile_columns;
   size_t first_column;
   size_t columns;
+  size_t code_bytes;  // of one of them
   void* codes;
   float* scales;   // [groups][tile_columns]
   float* rests;    // [groups][tile_columns]
   float* largest;  // [groups][tile_columns]: the largest |w| of a code; not written with bytes
+  // [groups][tile_columns], written with digits: what is left to subtract from the codes (nullptr
+  // unless CodecKernels::digits_have_zeros), and -128 times their sum.
+  int32_t* zeros;
+  int32_t* offsets;
 };
 
 /// c[i * c_stride + j] += sum_k x[i,k] * w[j,k], all tile_rows x tile_columns of it.
 struct NumbersTile {
-  const int16_t* x;
-  const int16_t* x_low;
+  const void* x;
+  const void* x_low;
   const uint8_t* x_low_used;  // [groups]
   const float* x_scales;      // [groups][tile_rows]
   const float* x_sums;        // [groups][tile_rows]
-  const int16_t* w;
+  const void* w;
   const float* w_scales;  // [groups][tile_columns]
   const float* w_rests;   // [groups][tile_columns]
   size_t groups;
@@ -258,6 +280,25 @@ struct NumbersTile {
   size_t run_quads;  // of multiply_bytes: those of the codec
   float* c;
   size_t c_stride;
+};
+
+/// The same of digits. Sums of a group are exact but for one rounding, those of a panel are added
+/// up in float, panels in double.
+struct DigitsTile {
+  const uint8_t* x;
+  const uint8_t* x_low;
+  const uint8_t* x_low_used;       // [groups]
+  const float* x_scales;           // [groups][tile_rows]
+  const float* x_sums;             // [groups][tile_rows]
+  const DigitSumsOfX* digit_sums;  // [groups][tile_rows]
+  const int8_t* w;
+  const float* w_scales;     // [groups][tile_columns]
+  const float* w_rests;      // [groups][tile_columns]
+  const int32_t* w_zeros;    // [groups][tile_columns]; nullptr where all are 0
+  const int32_t* w_offsets;  // [groups][tile_columns]
+  size_t groups;
+  size_t group_quads;
+  double* sums;  // [tile_rows][tile_columns]
 };
 
 /// What all codecs have in common.
@@ -270,6 +311,10 @@ struct NumbersKernels {
   /// no low parts.
   NumbersFound (*pack_bytes)(const NumbersRows& rows);
   void (*multiply_bytes)(const NumbersTile& tile);
+  /// The same with three digits for x; nullptr where they would be slower than floats.
+  size_t digit_rows;  // of x in a tile of digits
+  NumbersFound (*pack_digits)(const NumbersRows& rows);
+  void (*multiply_digits)(const DigitsTile& tile);
 };
 /// Those of the instruction set in use; nullptr on the scalar one.
 const NumbersKernels* numbers_kernels();
@@ -286,6 +331,7 @@ struct CodecKernels {
   void (*multiply_columns_in_digits)(const ColumnDigitsTask& task);
   void (*unpack_numbers)(const TilePanel& panel);
   void (*unpack_bytes)(const TilePanel& panel);
+  void (*unpack_digits)(const TilePanel& panel);
   void (*unpack_floats)(const TilePanel& panel);
   /// Three planes: products with a piece fit 32 bits, so that sums need not be in two parts.
   bool whole_sums;
@@ -297,6 +343,8 @@ struct CodecKernels {
   size_t few_float_rows;
   /// By planes: whether 4 rows of x at a time are in wide digits.
   bool has_wide[4];
+  /// Whether zeros are left in a panel of digits.
+  bool digits_have_zeros;
   /// Of bytes whose products by 127 fit the sums there are; 0 if not even one does.
   size_t run_quads;
   const uint8_t* byte_order;   // [32]: the place within a block of the code in byte i

@@ -1,9 +1,5 @@
 // Products of whole numbers in register tiles: c[i,j] += w_scale[j] * x_scale[i] * sum_k x[i,k] *
-// w[j,k]
-// + w_rest[j] * x_sum[i], a group of w after the other.
-//
-// Two neighbours in k share a 32-bit lane and are multiplied and added by one instruction. With 16
-// registers 6 x 2 sums leave room for two vectors of w and one of x, with 32 registers 12 x 2.
+// w[j,k] + w_rest[j] * x_sum[i], a group of w after the other; and x as such numbers.
 
 #include <cmath>
 #include <cstddef>
@@ -16,11 +12,11 @@
 #define HWY_TARGET_INCLUDE "nybble/kernels/qmm/numbers.cpp"
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
+#include "nybble/kernels/qmm/digit_tile-inl.h"
+#include "nybble/kernels/qmm/number_tile-inl.h"
 #include "nybble/kernels/qmm/panel-inl.h"
 #include "nybble/kernels/qmm/rounding-inl.h"
 #include "nybble/kernels/simd/dot8-inl.h"
-#include "nybble/kernels/simd/pin-inl.h"
-#include "nybble/kernels/simd/registers-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nybble::HWY_NAMESPACE {
@@ -34,72 +30,6 @@ const NumbersKernels* numbers_table() { return nullptr; }
 namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-constexpr size_t kNumbersRows = kVectorRegisters == 32 ? 12 : 6;
-static_assert(kNumbersRows <= kMaxNumbersRows);
-using NumbersTag = hn::ScalableTag<int32_t>;
-constexpr size_t kNumbersLanes = hn::MaxLanes(NumbersTag());
-constexpr size_t kNumbersColumns = 2 * kNumbersLanes;
-
-using NumbersSums = hn::Vec<NumbersTag>[kNumbersRows][2];
-
-using NumbersVector = hn::Vec<NumbersTag>;
-using PairsTag = hn::Repartition<int16_t, NumbersTag>;
-
-/// sums[i][v] += products of x [steps][kNumbersRows] and w [steps][kNumbersColumns], lanes of 32
-/// bits that hold two numbers or four bytes. What they are and how they are added is Product's.
-template <class Product>
-HWY_INLINE void add_products(const void* HWY_RESTRICT x, const void* HWY_RESTRICT w, size_t steps,
-                             typename Product::Sum (&sums)[kNumbersRows][2]) {
-  const NumbersTag d;
-  const auto* x_at = static_cast<const std::byte*>(x);
-  const auto* w_at = static_cast<const int32_t*>(w);
-  for (size_t k = 0; k < steps; ++k) {
-    const auto w0 = hn::LoadU(d, w_at);
-    const auto w1 = hn::LoadU(d, w_at + kNumbersLanes);
-#pragma GCC unroll 16
-    for (size_t i = 0; i < kNumbersRows; ++i) {
-      int32_t lane;
-      std::memcpy(&lane, x_at + i * sizeof(lane), sizeof(lane));
-      const auto values = hn::Set(d, lane);
-      Product::add(sums[i][0], values, w0);
-      Product::add(sums[i][1], values, w1);
-    }
-    x_at += kNumbersRows * sizeof(int32_t);
-    w_at += kNumbersColumns;
-  }
-}
-
-/// Two numbers in a lane. All sums are updated in their place (see add_pinned).
-struct PairProducts {
-  using Sum = NumbersVector;
-
-  static HWY_INLINE void add(Sum& sum, NumbersVector x, NumbersVector w) {
-    const NumbersTag d;
-    const PairsTag d16;
-    if constexpr (kAddsQuads) {
-      sum = add_pairs(d, sum, hn::BitCast(d16, x), hn::BitCast(d16, w));
-    } else {
-      add_pinned(d, sum, add_pair_products(d, hn::BitCast(d16, x), hn::BitCast(d16, w)));
-    }
-  }
-};
-
-/// Four bytes in a lane, in sums of 32 bits or two of 16.
-struct QuadProducts {
-  using Sum = hn::Vec<std::conditional_t<kAddsQuads, NumbersTag, PairsTag>>;
-
-  static HWY_INLINE void add(Sum& sum, NumbersVector x, NumbersVector w) {
-    const auto bytes = hn::BitCast(hn::Repartition<int8_t, NumbersTag>(), x);
-    const auto codes = hn::BitCast(hn::Repartition<uint8_t, NumbersTag>(), w);
-#if NYBBLE_X86_VNNI
-    sum = add_quads(NumbersTag(), sum, codes, bytes);
-#else
-    const PairsTag d16;
-    add_pinned(d16, sum, add_byte_products(d16, codes, bytes));
-#endif
-  }
-};
 
 HWY_INLINE void clear(NumbersSums& sums) {
 #pragma GCC unroll 16
@@ -149,8 +79,8 @@ HWY_INLINE void add_byte_quads(const int8_t* x, const uint8_t* w, size_t quads,
 }
 
 void multiply_bytes(const NumbersTile& tile) {
-  const auto* x = reinterpret_cast<const int8_t*>(tile.x);
-  const auto* w = reinterpret_cast<const uint8_t*>(tile.w);
+  const auto* x = static_cast<const int8_t*>(tile.x);
+  const auto* w = static_cast<const uint8_t*>(tile.w);
   const size_t quads = tile.group_pairs / 2;
   for (size_t g = 0; g < tile.groups; ++g) {
     NumbersSums totals;
@@ -168,8 +98,9 @@ void multiply_bytes(const NumbersTile& tile) {
 }
 
 void multiply_numbers(const NumbersTile& tile) {
-  const int16_t* x = tile.x;
-  const int16_t* w = tile.w;
+  const auto* x = static_cast<const int16_t*>(tile.x);
+  const auto* x_low = static_cast<const int16_t*>(tile.x_low);
+  const auto* w = static_cast<const int16_t*>(tile.w);
   for (size_t g = 0; g < tile.groups; ++g) {
     NumbersSums sums;
     clear(sums);
@@ -179,12 +110,13 @@ void multiply_numbers(const NumbersTile& tile) {
                      tile.c_stride);
     if (tile.x_low_used[g] != 0) {
       clear(sums);
-      add_products<PairProducts>(tile.x_low + (x - tile.x), w, tile.group_pairs, sums);
+      add_products<PairProducts>(x_low, w, tile.group_pairs, sums);
       scale_sums<false>(sums, tile.w_scales + g * kNumbersColumns,
                         tile.w_rests + g * kNumbersColumns, tile.x_scales + g * kNumbersRows,
                         tile.x_sums + g * kNumbersRows, 0x1p-16f, tile.c, tile.c_stride);
     }
     x += tile.group_pairs * 2 * kNumbersRows;
+    x_low += tile.group_pairs * 2 * kNumbersRows;
     w += tile.group_pairs * 2 * kNumbersColumns;
   }
 }
@@ -202,8 +134,7 @@ struct RowNumbers {
   float nan;
 };
 
-void round_to_numbers(const float* x, size_t piece, size_t group, RowNumbers& row) {
-  constexpr size_t kPlanes = 2;
+void round_to_numbers(const float* x, size_t piece, size_t group, size_t planes, RowNumbers& row) {
   row.nan = 0.0f;
   row.in_range = true;
   row.tame = true;
@@ -217,24 +148,25 @@ void round_to_numbers(const float* x, size_t piece, size_t group, RowNumbers& ro
       row.in_range = row.in_range && (std::isnan(largest) || largest == 0.0f);
       continue;
     }
-    scale = choose_scale(largest, kPlanes);
-    const Rounded rounded = round_group(x + k, group, scale, kPlanes, row.numbers + k);
+    scale = choose_scale(largest, planes);
+    const Rounded rounded = round_group(x + k, group, scale, planes, row.numbers + k);
     row.residuals[k / group] = rounded.residual;
     row.tame = row.tame && rounded.exact;
   }
 }
 
-/// Row i of a piece.
-void store_numbers(const NumbersRows& rows, const RowNumbers& row, size_t piece, size_t at,
-                   size_t i, bool low) {
+/// Pairs of a piece of row i.
+void store_pairs_of_x(const NumbersRows& rows, const int32_t* all, size_t piece, size_t at,
+                      size_t i, bool low) {
   const uint8_t* places = pair_places(rows.group);
   for (size_t block = 0; block < piece; block += kCodeBlock) {
-    int16_t* numbers = rows.numbers + (at + block) * rows.tile_rows + 2 * i;
-    int16_t* lows = rows.low + (at + block) * rows.tile_rows + 2 * i;
+    const size_t first = (at + block) * rows.tile_rows + 2 * i;
+    int16_t* numbers = static_cast<int16_t*>(rows.numbers) + first;
+    int16_t* lows = static_cast<int16_t*>(rows.low) + first;
     for (size_t p = 0; p < kCodeBlock / 2; ++p) {
       const size_t place = size_t{places[p]} * 2 * rows.tile_rows;
       for (size_t j = 0; j < 2; ++j) {
-        const int32_t number = row.numbers[block + rows.order[2 * p + j]];
+        const int32_t number = all[block + rows.order[2 * p + j]];
         if (low) {
           const int32_t high = (number + 0x8000) >> 16;
           numbers[place + j] = static_cast<int16_t>(high);
@@ -247,7 +179,10 @@ void store_numbers(const NumbersRows& rows, const RowNumbers& row, size_t piece,
   }
 }
 
-NumbersFound pack(const NumbersRows& rows) {
+/// With kPlanes times 8 bits, in places of `store`, and kLowBits more where they are needed.
+template <size_t kPlanes, int kLowBits, auto kStore>
+NumbersFound pack_with_low(const NumbersRows& rows) {
+  constexpr float kLowUnit = 1.0f / static_cast<float>(1 << kLowBits);
   NumbersFound found{true, 0};
   RowNumbers row[kMaxNumbersRows];
   const size_t piece = HWY_MAX(rows.group, kCodeBlock);
@@ -259,7 +194,7 @@ NumbersFound pack(const NumbersRows& rows) {
         continue;
       }
       round_to_numbers(rows.x + static_cast<ptrdiff_t>(i) * rows.x_stride + at, piece, rows.group,
-                       row[i]);
+                       kPlanes, row[i]);
       found.in_range = found.in_range && row[i].in_range;
       low = low || !row[i].tame;
     }
@@ -268,7 +203,7 @@ NumbersFound pack(const NumbersRows& rows) {
       const float* x = rows.x + static_cast<ptrdiff_t>(i) * rows.x_stride + at;
       for (size_t k = 0; k < piece; k += rows.group) {
         const float scale = row[i].scales[k / rows.group];
-        const float unit = low ? scale * 0x1p-16f : scale;
+        const float unit = low ? scale * kLowUnit : scale;
         int32_t* numbers = row[i].numbers + k;
         float residual = row[i].residuals[k / rows.group];
         if (low && scale != 0.0f) {
@@ -281,7 +216,7 @@ NumbersFound pack(const NumbersRows& rows) {
         rows.sums[g] = row[i].nan != 0.0f ? row[i].nan : static_cast<float>(sum) * unit;
         rows.residuals[g] = residual;
       }
-      store_numbers(rows, row[i], piece, at, i, low);
+      kStore(rows, row[i].numbers, piece, at, i, low);
     }
     for (size_t k = 0; k < piece; k += rows.group) rows.low_used[(at + k) / rows.group] = low;
     found.low_groups += low ? piece / rows.group : 0;
@@ -294,7 +229,7 @@ NumbersFound pack_bytes(const NumbersRows& rows) {
   constexpr size_t kPlanes = 1;
   const size_t piece = HWY_MAX(rows.group, kCodeBlock);
   const uint8_t* places = quad_places(rows.group);
-  auto* bytes = reinterpret_cast<int8_t*>(rows.numbers);
+  auto* bytes = static_cast<int8_t*>(rows.numbers);
   alignas(64) int32_t numbers[kMaxPiece];
   for (size_t i = 0; i < rows.tile_rows; ++i) {
     for (size_t at = 0; at < rows.columns; at += piece) {
@@ -327,12 +262,23 @@ NumbersFound pack_bytes(const NumbersRows& rows) {
 }  // namespace
 
 const NumbersKernels* numbers_table() {
-  static constexpr NumbersKernels kernels{.rows = kNumbersRows,
-                                          .columns = kNumbersColumns,
-                                          .pack = &pack,
-                                          .multiply = &multiply_numbers,
-                                          .pack_bytes = &pack_bytes,
-                                          .multiply_bytes = &multiply_bytes};
+  static constexpr NumbersKernels kernels{
+      .rows = kNumbersRows,
+      .columns = kNumbersColumns,
+      .pack = &pack_with_low<2, 16, store_pairs_of_x>,
+      .multiply = &multiply_numbers,
+      .pack_bytes = &pack_bytes,
+      .multiply_bytes = &multiply_bytes,
+#if NYBBLE_X86_VNNI
+      .digit_rows = kDigitRows,
+      .pack_digits = &pack_with_low<kDigits, 8, store_digits>,
+      .multiply_digits = &multiply_digits,
+#else
+      .digit_rows = 0,
+      .pack_digits = nullptr,
+      .multiply_digits = nullptr,
+#endif
+  };
   return &kernels;
 }
 
