@@ -10,12 +10,11 @@ constexpr double kMostLowGroups = 0.3;
 // Doubtful rows are multiplied twice, the second time in floats.
 constexpr double kMostDoubtfulRows = 0.2;
 
-/// Of x, a number and its low part. A panel of w of 16 columns has kPanelBytes at most; with three
-/// digits for x half of that, so that its rows stay in L2.
+/// Of x, a number and its low part; of w a code.
 struct Widths {
   size_t number_bytes;
   size_t low_bytes;
-  size_t panel_width;
+  size_t code_bytes;
 };
 
 constexpr Widths widths_of(NumberKind kind) {
@@ -25,7 +24,7 @@ constexpr Widths widths_of(NumberKind kind) {
     case NumberKind::kPairs:
       return {2, 2, 2};
     case NumberKind::kDigits:
-      return {3, 1, 2};
+      return {3, 1, 1};
   }
   return {};
 }
@@ -44,7 +43,7 @@ auto packing_of(const NumbersKernels& kernels, NumberKind kind) {
 
 PanelOrder order_of(const QuantizedWork& work, const NumbersKernels& kernels, NumberKind kind) {
   const size_t tile_rows = kind == NumberKind::kDigits ? kernels.digit_rows : kernels.rows;
-  return panel_order(work, tile_rows, widths_of(kind).panel_width);
+  return panel_order(work, tile_rows, widths_of(kind).code_bytes);
 }
 
 }  // namespace
@@ -63,8 +62,7 @@ NumberPanels::NumberPanels(const QuantizedWork& work, const NumbersKernels& kern
   const size_t sums_bytes = kind == NumberKind::kDigits
                                 ? whole_lines(groups * order.tile_rows * sizeof(DigitSumsOfX))
                                 : 0;
-  memory_ =
-      Buffer::allocate(numbers_bytes + low_bytes + 2 * scales_bytes + sums_bytes + groups);
+  memory_ = Buffer::allocate(numbers_bytes + low_bytes + 2 * scales_bytes + sums_bytes + groups);
   numbers_ = static_cast<std::byte*>(memory_->data());
   low_ = numbers_ + numbers_bytes;
   scales_ = reinterpret_cast<float*>(low_ + low_bytes);
@@ -142,6 +140,11 @@ NumbersArithmetic<kKind>::NumbersArithmetic(const QuantizedWork& work,
 }
 
 template <NumberKind kKind>
+size_t NumbersArithmetic<kKind>::code_bytes() const {
+  return widths_of(kKind).code_bytes;
+}
+
+template <NumberKind kKind>
 void NumbersArithmetic<kKind>::unpack(const TilePanel& panel) const {
   if constexpr (kKind == NumberKind::kBytes) codec_.unpack_bytes(panel);
   if constexpr (kKind == NumberKind::kPairs) codec_.unpack_numbers(panel);
@@ -176,18 +179,18 @@ void NumbersArithmetic<kKind>::multiply(const TilePanel& panel, const Block& blo
     } else {
       const auto run = kKind == NumberKind::kBytes ? kernels_.multiply_bytes : kernels_.multiply;
       run({.x = x.numbers,
-                .x_low = x.low,
-                .x_low_used = x.low_used,
-                .x_scales = x.scales,
-                .x_sums = x.sums,
-                .w = panel.codes,
-                .w_scales = panel.scales,
-                .w_rests = panel.rests,
-                .groups = groups,
-                .group_pairs = group / 2,
-                .run_quads = codec_.run_quads,
-                .c = sums,
-                .c_stride = kernels_.columns});
+           .x_low = x.low,
+           .x_low_used = x.low_used,
+           .x_scales = x.scales,
+           .x_sums = x.sums,
+           .w = panel.codes,
+           .w_scales = panel.scales,
+           .w_rests = panel.rests,
+           .groups = groups,
+           .group_pairs = group / 2,
+           .run_quads = codec_.run_quads,
+           .c = sums,
+           .c_stride = kernels_.columns});
     }
     group_of_x += groups;
     sums += tile_rows * kernels_.columns;

@@ -82,7 +82,7 @@ class NumbersArithmetic {
 
   const PanelOrder& order() const { return x_.order(); }
   size_t tile_columns() const { return kernels_.columns; }
-  size_t code_bytes() const { return kKind == NumberKind::kPairs ? 2 : 1; }
+  size_t code_bytes() const;
 
   void unpack(const TilePanel& panel) const;
 

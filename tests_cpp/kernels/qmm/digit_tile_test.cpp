@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <tuple>
 #include <vector>
 
 #include "nybble/kernels/qmm/codec_kernels.h"
@@ -108,8 +109,11 @@ TEST_P(DigitTileOnTarget, PanelsHoldTheWeights) {
     const size_t columns = case_columns(q), tile = of.columns;
     const GuardedCase c(q, 2 * tile + 1, columns);
     const std::vector<size_t> order = panel_order(q, codec);
-    for (const size_t rows : {size_t{1}, size_t{5}, tile}) {
-      const size_t first = columns / 4, count = columns / 2;
+    // An odd number of blocks, too, and few rows.
+    for (const auto& [first, count, rows] : {std::tuple{columns / 4, columns / 2, tile},
+                                             {columns / 4, columns / 4 * 3, size_t{1}},
+                                             {size_t{0}, columns / 4, size_t{5}},
+                                             {size_t{0}, columns / 4 * 3, size_t{17}}}) {
       const WPanel<int8_t> panel(c, codec.unpack_digits, tile, rows, first, count);
       for (size_t n = 0; n < rows; ++n) {
         std::vector<int> code_sums(count / c.group_size());

@@ -12,6 +12,7 @@
 #include "nybble/kernels/qmm/codes-inl.h"
 #include "nybble/kernels/qmm/column_digits-inl.h"
 #include "nybble/kernels/qmm/columns-inl.h"
+#include "nybble/kernels/qmm/digit_panel-inl.h"
 #include "nybble/kernels/qmm/floats-inl.h"
 #include "nybble/kernels/qmm/panel-inl.h"
 #include "nybble/kernels/qmm/planes-inl.h"
@@ -55,8 +56,6 @@ const CodecKernels* codec_kernels_of() {
       table.multiply_floats = &multiply_floats<Codec>;
       table.multiply_columns = &multiply_columns<Codec>;
     }
-    // With quads of bytes 16 rows of 14336 x 4096 take 16.4 ms, tiles 18.2.
-    table.few_float_rows = kHasPlanes<Codec> && kAddsQuads ? kFewRows : kFewFloatRows;
     table.byte_order = Codec::kOrder.data();
     if constexpr (kHasPlanes<Codec>) {
       table.pair_order = CodePair<Codec>::kOrder.data();

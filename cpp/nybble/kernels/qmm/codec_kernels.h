@@ -203,7 +203,8 @@ struct ColumnDigitsTask {
 /// The most rows of a tile of numbers, whatever the instruction set.
 inline constexpr size_t kMaxNumbersRows = 12;
 
-/// Sums over a group of a row of x, as pairs of 16-bit numbers of which the second counts 128 times.
+/// Sums over a group of a row of x, as pairs of 16-bit numbers of which the second counts 128
+/// times.
 struct DigitSumsOfX {
   int16_t high[2];    // that of u1, twice that of u0 - 128
   int16_t low[2];     // that of u2, 0
@@ -319,10 +320,6 @@ struct NumbersKernels {
 /// Those of the instruction set in use; nullptr on the scalar one.
 const NumbersKernels* numbers_kernels();
 
-/// The most rows of float32 x for which planes are no slower than tiles of floats where each
-/// product of bytes is widened on its own; 16 take a tenth longer.
-inline constexpr size_t kFewFloatRows = 12;
-
 /// The kernels of a codec on one instruction set. Those that would be no gain there are nullptr.
 struct CodecKernels {
   void (*multiply_planes)(const PlanesTask& task);
@@ -339,8 +336,6 @@ struct CodecKernels {
   bool pairs_keep_groups;
   /// Pieces of planes that share vectors.
   size_t pieces_at_once;
-  /// The same on this instruction set.
-  size_t few_float_rows;
   /// By planes: whether 4 rows of x at a time are in wide digits.
   bool has_wide[4];
   /// Whether zeros are left in a panel of digits.

@@ -18,7 +18,6 @@
 #include "nybble/kernels/qmm/codec_kernels.h"
 #include "nybble/kernels/qmm/codes-inl.h"
 #include "nybble/kernels/qmm/scales-inl.h"
-#include "nybble/kernels/simd/dot8-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nybble::HWY_NAMESPACE {
@@ -316,71 +315,6 @@ void unpack_bytes(const TilePanel& panel) {
     }
   }
 }
-
-/// Codes less their zero are bytes with a sign; only of 8 bits they need not be.
-template <class Codec>
-inline constexpr bool kDigitsHaveZeros = Codec::kLargest > 127;
-
-#if NYBBLE_X86_VNNI
-
-/// Of each column of a panel of digits, and each of its groups, -128 times the sum of the codes.
-HWY_INLINE void find_offsets(const TilePanel& panel) {
-  const hn::ScalableTag<int32_t> d;
-  const hn::Repartition<int8_t, decltype(d)> d8;
-  const size_t group = panel.w->group_size;
-  const auto* codes = static_cast<const int8_t*>(panel.codes);
-  int32_t* to = panel.offsets;
-  for (size_t k = 0; k < panel.columns; k += group, to += panel.tile_columns) {
-    for (size_t n = 0; n < panel.tile_columns; n += hn::Lanes(d)) {
-      auto sum = hn::Zero(d);
-      for (size_t quad = 0; quad < group / 4; ++quad) {
-        const auto quads = hn::LoadU(d8, codes + (quad * panel.tile_columns + n) * 4);
-        sum = add_quads(d, sum, hn::Set(hn::Repartition<uint8_t, decltype(d)>(), 128), quads);
-      }
-      hn::StoreU(hn::Neg(sum), d, to + n);
-    }
-    codes += group * panel.tile_columns;
-  }
-}
-
-/// Codes less their zero as quads of bytes.
-template <class Codec>
-void unpack_digits(const TilePanel& panel) {
-  const size_t group = panel.w->group_size;
-  const uint8_t* places = quad_places(group);
-  const CodesTag d8;
-  for (size_t first = 0; first < panel.tile_columns; first += 8) {
-    EightRows rows = EightRows::of<Codec>(panel, first);
-    const EightScales<Codec> scales(panel, rows, first, true);
-    for (size_t g = 0; kDigitsHaveZeros<Codec> && g < panel.columns / group; ++g) {
-      for (size_t i = 0; i < 8; ++i) {
-        panel.zeros[g * panel.tile_columns + first + i] =
-            static_cast<int32_t>(scales.zeros[g][i]) - 128;
-      }
-    }
-    auto* to = static_cast<uint8_t*>(panel.codes) + 4 * first;
-    for (size_t k = 0; k < panel.columns; k += kBlock, to += kBlock * panel.tile_columns) {
-      alignas(64) uint8_t bytes[8][kBlock];
-      rows.next_block<Codec>(bytes);
-      for (size_t n = 0; n < 8; ++n) {
-        uint8_t zero = 128;
-        if constexpr (Codec::kZero != 0.0f) {
-          zero = static_cast<uint8_t>(Codec::kZero);
-        } else if constexpr (!kDigitsHaveZeros<Codec>) {
-          zero = static_cast<uint8_t>(scales.zeros[k / group][n]);
-        }
-        for (size_t v = 0; v < kBlock; v += kCodesLanes) {
-          const auto codes = hn::Sub(hn::Load(d8, bytes[n] + v), hn::Set(d8, zero));
-          hn::Store(codes, d8, bytes[n] + v);
-        }
-      }
-      store_quads(bytes, places, to, 4 * panel.tile_columns);
-    }
-  }
-  find_offsets(panel);
-}
-
-#endif  // VNNI
 
 /// scale * (code - zero) as floats, columns of w in their natural order.
 template <class Codec>

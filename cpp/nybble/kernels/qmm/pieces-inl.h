@@ -87,6 +87,21 @@ HWY_INLINE void load_shifted_pieces(const uint8_t* from, PieceVector* codes) {
   }
 }
 
+/// 64 bytes: code (i / 16) of byte i % 16 of each of two blocks.
+HWY_INLINE PieceVector load_blocks_of_4_bits(const uint8_t* from) {
+  const PieceTag d;
+  const hn::Repartition<uint32_t, PieceTag> d32;
+  const hn::CappedTag<uint32_t, 8> half;
+  alignas(64) static constexpr int32_t kRepeated[16] = {0, 1, 2, 3, 0, 1, 2, 3,
+                                                        4, 5, 6, 7, 4, 5, 6, 7};
+  alignas(64) static constexpr uint32_t kShifts[16] = {0, 0, 0, 0, 4, 4, 4, 4,
+                                                       0, 0, 0, 0, 4, 4, 4, 4};
+  const auto both =
+      hn::ZeroExtendVector(d32, hn::LoadU(half, reinterpret_cast<const uint32_t*>(from)));
+  const auto bytes = hn::TableLookupLanes(both, hn::SetTableIndices(d32, kRepeated));
+  return hn::And(hn::BitCast(d, hn::Shr(bytes, hn::Load(d32, kShifts))), hn::Set(d, uint8_t{0x0f}));
+}
+
 #if NYBBLE_X86_VBMI
 
 /// Where the strips of 8 codes of blocks `block` of two pieces lie, and where in them each begins.
@@ -135,15 +150,19 @@ HWY_INLINE void load_window_pieces(const uint8_t* from, PieceVector* codes) {
 template <class Codec, size_t kBlocks>
 HWY_INLINE void load_pieces(const uint8_t* from, const uint8_t* end, PieceVector* codes) {
   const PieceTag d;
-  if constexpr (kBlocks == 2 && Codec::kBits == 4) {
-    const hn::Repartition<uint16_t, PieceTag> d16;
-    const auto mask = hn::Set(d, uint8_t{0x0f});
-    const auto bytes = hn::LoadU(d, from);
-    codes[0] = hn::And(bytes, mask);
-    codes[1] = hn::And(hn::BitCast(d, hn::ShiftRight<4>(hn::BitCast(d16, bytes))), mask);
+  if constexpr (Codec::kBits == 4) {
+    if constexpr (kBlocks == 2) {
+      const hn::Repartition<uint16_t, PieceTag> d16;
+      const auto mask = hn::Set(d, uint8_t{0x0f});
+      const auto bytes = hn::LoadU(d, from);
+      codes[0] = hn::And(bytes, mask);
+      codes[1] = hn::And(hn::BitCast(d, hn::ShiftRight<4>(hn::BitCast(d16, bytes))), mask);
+    } else {
+      codes[0] = load_blocks_of_4_bits(from);
+    }
     if constexpr (std::is_same_v<Codec, E2m1Codes>) {
       const auto table = hn::LoadDup128(d, E2m1Codes::kBytes);
-      for (size_t v = 0; v < 2; ++v) codes[v] = hn::TableLookupBytes(table, codes[v]);
+      for (size_t v = 0; v < kBlocks; ++v) codes[v] = hn::TableLookupBytes(table, codes[v]);
     }
     return;
   } else if constexpr (kBlocks == 2 && Codec::kBits <= 2) {
