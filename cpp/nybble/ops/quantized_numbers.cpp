@@ -23,8 +23,9 @@ constexpr Widths widths_of(NumberKind kind) {
       return {1, 0, 1};
     case NumberKind::kPairs:
       return {2, 2, 2};
-    case NumberKind::kDigits:
-      return {3, 1, 1};
+    case NumberKind::kTwoDigits:
+    case NumberKind::kThreeDigits:
+      return {digits_of(kind), 1, 1};
   }
   return {};
 }
@@ -35,14 +36,16 @@ auto packing_of(const NumbersKernels& kernels, NumberKind kind) {
       return kernels.pack_bytes;
     case NumberKind::kPairs:
       return kernels.pack;
-    case NumberKind::kDigits:
-      return kernels.pack_digits;
+    case NumberKind::kTwoDigits:
+    case NumberKind::kThreeDigits:
+      return kernels.digits[digits_of(kind)].pack;
   }
   return kernels.pack;
 }
 
 PanelOrder order_of(const QuantizedWork& work, const NumbersKernels& kernels, NumberKind kind) {
-  const size_t tile_rows = kind == NumberKind::kDigits ? kernels.digit_rows : kernels.rows;
+  const size_t digits = digits_of(kind);
+  const size_t tile_rows = digits != 0 ? kernels.digits[digits].rows : kernels.rows;
   return panel_order(work, tile_rows, widths_of(kind).code_bytes);
 }
 
@@ -59,16 +62,15 @@ NumberPanels::NumberPanels(const QuantizedWork& work, const NumbersKernels& kern
   const size_t numbers_bytes = whole_lines(groups * numbers_bytes_);
   const size_t low_bytes = whole_lines(groups * low_bytes_);
   const size_t scales_bytes = whole_lines(groups * order.tile_rows * sizeof(float));
-  const size_t sums_bytes = kind == NumberKind::kDigits
-                                ? whole_lines(groups * order.tile_rows * sizeof(DigitSumsOfX))
-                                : 0;
+  const size_t sums_bytes =
+      digits_of(kind) != 0 ? whole_lines(groups * order.tile_rows * sizeof(DigitSumsOfX)) : 0;
   memory_ = Buffer::allocate(numbers_bytes + low_bytes + 2 * scales_bytes + sums_bytes + groups);
   numbers_ = static_cast<std::byte*>(memory_->data());
   low_ = numbers_ + numbers_bytes;
   scales_ = reinterpret_cast<float*>(low_ + low_bytes);
   sums_ = scales_ + scales_bytes / sizeof(float);
   std::byte* behind = low_ + low_bytes + 2 * scales_bytes;
-  digit_sums_ = kind == NumberKind::kDigits ? reinterpret_cast<DigitSumsOfX*>(behind) : nullptr;
+  digit_sums_ = digits_of(kind) != 0 ? reinterpret_cast<DigitSumsOfX*>(behind) : nullptr;
   low_used_ = reinterpret_cast<uint8_t*>(behind + sums_bytes);
   pack(work, kernels, kind, byte_order, bounds);
 }
@@ -148,7 +150,7 @@ template <NumberKind kKind>
 void NumbersArithmetic<kKind>::unpack(const TilePanel& panel) const {
   if constexpr (kKind == NumberKind::kBytes) codec_.unpack_bytes(panel);
   if constexpr (kKind == NumberKind::kPairs) codec_.unpack_numbers(panel);
-  if constexpr (kKind == NumberKind::kDigits) codec_.unpack_digits(panel);
+  if constexpr (digits_of(kKind) != 0) codec_.unpack_digits(panel);
 }
 
 template <NumberKind kKind>
@@ -161,21 +163,21 @@ void NumbersArithmetic<kKind>::multiply(const TilePanel& panel, const Block& blo
       x_.groups_before(block.batch, (block.row + first) / tile_rows, panel.first_column);
   for (size_t i = first; i < last; i += tile_rows) {
     const NumberPanels::Place x = x_.at(group_of_x);
-    if constexpr (kKind == NumberKind::kDigits) {
-      kernels_.multiply_digits({.x = reinterpret_cast<const uint8_t*>(x.numbers),
-                                .x_low = reinterpret_cast<const uint8_t*>(x.low),
-                                .x_low_used = x.low_used,
-                                .x_scales = x.scales,
-                                .x_sums = x.sums,
-                                .digit_sums = x.digit_sums,
-                                .w = static_cast<const int8_t*>(panel.codes),
-                                .w_scales = panel.scales,
-                                .w_rests = panel.rests,
-                                .w_zeros = panel.zeros,
-                                .w_offsets = panel.offsets,
-                                .groups = groups,
-                                .group_quads = group / 4,
-                                .sums = sums});
+    if constexpr (digits_of(kKind) != 0) {
+      kernels_.digits[digits_of(kKind)].multiply({.x = reinterpret_cast<const uint8_t*>(x.numbers),
+                                                  .x_low = reinterpret_cast<const uint8_t*>(x.low),
+                                                  .x_low_used = x.low_used,
+                                                  .x_scales = x.scales,
+                                                  .x_sums = x.sums,
+                                                  .digit_sums = x.digit_sums,
+                                                  .w = static_cast<const int8_t*>(panel.codes),
+                                                  .w_scales = panel.scales,
+                                                  .w_rests = panel.rests,
+                                                  .w_zeros = panel.zeros,
+                                                  .w_offsets = panel.offsets,
+                                                  .groups = groups,
+                                                  .group_quads = group / 4,
+                                                  .sums = sums});
     } else {
       const auto run = kKind == NumberKind::kBytes ? kernels_.multiply_bytes : kernels_.multiply;
       run({.x = x.numbers,
@@ -199,6 +201,7 @@ void NumbersArithmetic<kKind>::multiply(const TilePanel& panel, const Block& blo
 
 template class NumbersArithmetic<NumberKind::kBytes>;
 template class NumbersArithmetic<NumberKind::kPairs>;
-template class NumbersArithmetic<NumberKind::kDigits>;
+template class NumbersArithmetic<NumberKind::kTwoDigits>;
+template class NumbersArithmetic<NumberKind::kThreeDigits>;
 
 }  // namespace nybble

@@ -15,10 +15,16 @@ namespace nybble {
 
 /// How x and the codes of w are whole numbers.
 enum class NumberKind {
-  kBytes,   // x and codes of 8 bits
-  kPairs,   // x and codes of 16 bits; x may have 16 more
-  kDigits,  // x of 3 digits of 8 bits, or of 4; codes of 8 bits
+  kBytes,        // x and codes of 8 bits
+  kPairs,        // x and codes of 16 bits; x may have 16 more
+  kTwoDigits,    // x of 2 digits of 8 bits, or one more; codes of 8 bits
+  kThreeDigits,  // x of 3 digits
 };
+
+/// 0 of what is none.
+constexpr size_t digits_of(NumberKind kind) {
+  return kind == NumberKind::kTwoDigits ? 2 : kind == NumberKind::kThreeDigits ? 3 : 0;
+}
 
 /// All x as panels of whole numbers.
 class NumberPanels {
@@ -69,7 +75,7 @@ class NumberPanels {
 template <NumberKind kKind>
 class NumbersArithmetic {
  public:
-  using Sum = std::conditional_t<kKind == NumberKind::kDigits, double, float>;
+  using Sum = std::conditional_t<digits_of(kKind) != 0, double, float>;
 
   /// With bounds where products have to be judged.
   NumbersArithmetic(const QuantizedWork& work, const NumbersKernels& kernels,

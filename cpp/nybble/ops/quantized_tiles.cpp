@@ -320,11 +320,15 @@ bool multiply_numbers(const QuantizedWork& work, const CodecKernels* codec) {
     return multiply_numbers<NumberKind::kPairs>(work, *kernels, *codec, false);
   }
   if (work.x.dtype() == Dtype::kFloat32) {
-    return kernels->multiply_digits != nullptr && work.inner >= kLeastColumnsOfDigits &&
-           multiply_numbers<NumberKind::kDigits>(work, *kernels, *codec, true);
+    return kernels->digits[3].multiply != nullptr && work.inner >= kLeastColumnsOfDigits &&
+           multiply_numbers<NumberKind::kThreeDigits>(work, *kernels, *codec, true);
+  }
+  if (work.inner < kLeastColumnsOf16Bits) return false;
+  if (kernels->digits[2].multiply != nullptr) {
+    return multiply_numbers<NumberKind::kTwoDigits>(work, *kernels, *codec, true);
   }
   const size_t groups = work.inner / static_cast<size_t>(work.w.quantization().group_size);
-  return work.inner >= kLeastColumnsOf16Bits && groups <= kMostGroupsOfFloats &&
+  return groups <= kMostGroupsOfFloats &&
          multiply_numbers<NumberKind::kPairs>(work, *kernels, *codec, true);
 }
 

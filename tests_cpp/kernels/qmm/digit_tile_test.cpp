@@ -22,19 +22,31 @@ using DigitTileOnTarget = test::OnTarget;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
+/// Tiles of x in so many digits, and as many columns of w as they have.
+struct Tiles {
+  size_t digits;
+  DigitsKernels kernels;
+  size_t columns;
+};
+
 /// f(format, kernels of its codec, those of tiles), where there are such of digits.
 template <class F>
 void for_all_digits(F&& f) {
   const NumbersKernels* numbers = numbers_kernels();
-  if (numbers == nullptr || numbers->multiply_digits == nullptr) GTEST_SKIP();
+  if (numbers == nullptr || numbers->digits[3].multiply == nullptr) GTEST_SKIP();
   for_all_formats([&](const Quantization& q, const CodecKernels& kernels) {
-    if (kernels.unpack_digits != nullptr) f(q, kernels, *numbers);
+    if (kernels.unpack_digits == nullptr) return;
+    for (const size_t digits : {2, 3}) {
+      SCOPED_TRACE(digits);
+      f(q, kernels, Tiles{digits, numbers->digits[digits], numbers->columns});
+    }
   });
 }
 
 /// Rows of x as a panel of digits.
 struct DigitsOfX {
   size_t rows, columns, group;
+  size_t count;  // of digits
   size_t tile_rows;
   std::vector<size_t> order;
   Guarded<uint8_t> digits, low, low_used;
@@ -43,13 +55,14 @@ struct DigitsOfX {
   NumbersFound found;
 
   DigitsOfX(const std::vector<float>& x, size_t column_count, const Quantization& q,
-            const CodecKernels& codec, const NumbersKernels& kernels)
+            const CodecKernels& codec, const Tiles& of)
       : rows(x.size() / column_count),
         columns(column_count),
         group(static_cast<size_t>(q.group_size)),
-        tile_rows(kernels.digit_rows),
+        count(of.digits),
+        tile_rows(of.kernels.rows),
         order(panel_order(q, codec)),
-        digits(columns * tile_rows * 3),
+        digits(columns * tile_rows * count),
         low(columns * tile_rows),
         low_used(columns / group, 0),
         scales(columns / group * tile_rows),
@@ -57,36 +70,37 @@ struct DigitsOfX {
         residuals(columns / group * tile_rows),
         digit_sums(columns / group * tile_rows) {
     const Guarded<float> guarded(x);
-    found = kernels.pack_digits({.x = guarded.data(),
-                                 .x_stride = static_cast<ptrdiff_t>(columns),
-                                 .rows = rows,
-                                 .tile_rows = tile_rows,
-                                 .columns = columns,
-                                 .group = group,
-                                 .order = codec.byte_order,
-                                 .numbers = digits.data(),
-                                 .low = low.data(),
-                                 .low_used = low_used.data(),
-                                 .scales = scales.data(),
-                                 .sums = sums.data(),
-                                 .residuals = residuals.data(),
-                                 .digit_sums = digit_sums.data()});
+    found = of.kernels.pack({.x = guarded.data(),
+                             .x_stride = static_cast<ptrdiff_t>(columns),
+                             .rows = rows,
+                             .tile_rows = tile_rows,
+                             .columns = columns,
+                             .group = group,
+                             .order = codec.byte_order,
+                             .numbers = digits.data(),
+                             .low = low.data(),
+                             .low_used = low_used.data(),
+                             .scales = scales.data(),
+                             .sums = sums.data(),
+                             .residuals = residuals.data(),
+                             .digit_sums = digit_sums.data()});
   }
 
   size_t of_group(size_t k, size_t row) const { return k / group * tile_rows + row; }
 
-  /// Digit p of what stands at place `at` of a row; 3 is the low one.
+  /// Digit p of what stands at place `at` of a row; the last is the low part.
   int digit(size_t row, size_t at, size_t p) const {
-    const size_t quad = p < 3 ? at / 4 * 3 + p : at / 4;
-    return (p < 3 ? digits : low)[(quad * tile_rows + row) * 4 + at % 4];
+    const size_t quad = p < count ? at / 4 * count + p : at / 4;
+    return (p < count ? digits : low)[(quad * tile_rows + row) * 4 + at % 4];
   }
   size_t column(size_t at) const { return at - at % kCodeBlock + order[at % kCodeBlock]; }
 
   /// In units of the scale.
   double number(size_t row, size_t at) const {
-    double value = -0x1p23;
-    for (size_t p = 0; p < 3; ++p) value += digit(row, at, p) << (16 - 8 * p);
-    return low_used[at / group] != 0 ? value + digit(row, at, 3) / 256.0 : value;
+    double value = -128.0;
+    for (size_t p = 0; p < count; ++p)
+      value = p == 0 ? value + digit(row, at, 0) : 256 * value + digit(row, at, p);
+    return low_used[at / group] != 0 ? value + digit(row, at, count) / 256.0 : value;
   }
   /// What numbers are multiples of.
   double unit(size_t row, size_t k) const {
@@ -94,8 +108,14 @@ struct DigitsOfX {
   }
 };
 
-std::vector<float> normal_rows(size_t rows, size_t columns, bool outliers) {
+/// Normal numbers; for two digits bfloat16 within 2^7 of the largest, which need no low part.
+std::vector<float> normal_rows(size_t rows, size_t columns, size_t digits, bool outliers) {
   std::vector<float> x = normal_floats(rows * columns);
+  for (float& value : x) {
+    if (digits != 2) continue;
+    value = std::copysign(std::max(std::abs(value), 0.0625f), value);
+    value = static_cast<float>(static_cast<bfloat16>(value));
+  }
   if (outliers) x[columns / 2 + 3] = x[columns - 1] = 1000.0f;
   return x;
 }
@@ -105,7 +125,7 @@ size_t case_columns(const Quantization& q) {
 }
 
 TEST_P(DigitTileOnTarget, PanelsHoldTheWeights) {
-  for_all_digits([](const Quantization& q, const CodecKernels& codec, const NumbersKernels& of) {
+  for_all_digits([](const Quantization& q, const CodecKernels& codec, const Tiles& of) {
     const size_t columns = case_columns(q), tile = of.columns;
     const GuardedCase c(q, 2 * tile + 1, columns);
     const std::vector<size_t> order = panel_order(q, codec);
@@ -138,10 +158,10 @@ TEST_P(DigitTileOnTarget, PanelsHoldTheWeights) {
 }
 
 TEST_P(DigitTileOnTarget, DigitsOfX) {
-  for_all_digits([](const Quantization& q, const CodecKernels& codec, const NumbersKernels& of) {
+  for_all_digits([](const Quantization& q, const CodecKernels& codec, const Tiles& of) {
     const size_t columns = case_columns(q);
     for (const bool outliers : {false, true}) {
-      const std::vector<float> x = normal_rows(of.digit_rows, columns, outliers);
+      const std::vector<float> x = normal_rows(of.kernels.rows, columns, of.digits, outliers);
       const DigitsOfX packed(x, columns, q, codec, of);
       ASSERT_TRUE(packed.found.in_range);
       EXPECT_EQ(packed.found.low_groups != 0, outliers);
@@ -155,7 +175,7 @@ TEST_P(DigitTileOnTarget, DigitsOfX) {
           ASSERT_NEAR(value, x[m * columns + k], 0.5001 * packed.unit(m, k));
           squares[g] += std::pow(x[m * columns + k] - value, 2);
           sums[g] += value;
-          const size_t count = packed.low_used[g] != 0 ? 4 : 3;
+          const size_t count = of.digits + (packed.low_used[g] != 0 ? 1 : 0);
           for (size_t p = 0; p < count; ++p) digit_sums[g][p] += packed.digit(m, at, p);
         }
         for (size_t g = 0; g < groups; ++g) {
@@ -167,8 +187,8 @@ TEST_P(DigitTileOnTarget, DigitsOfX) {
           const int half = 128 * static_cast<int>(packed.group);
           ASSERT_EQ(found.high[0], digit_sums[g][1]);
           ASSERT_EQ(found.high[1], 2 * (digit_sums[g][0] - half));
-          ASSERT_EQ(found.low[0], digit_sums[g][2]);
-          ASSERT_EQ(found.lowest[0], digit_sums[g][3]);
+          ASSERT_EQ(found.low[0], of.digits == 3 ? digit_sums[g][2] : 0);
+          ASSERT_EQ(found.lowest[0], digit_sums[g][of.digits]);
           ASSERT_EQ(found.low[1], 0);
           ASSERT_EQ(found.lowest[1], 0);
         }
@@ -179,22 +199,22 @@ TEST_P(DigitTileOnTarget, DigitsOfX) {
 
 /// y of all of w's rows, added to what `start` is.
 std::vector<double> multiply(const DigitsOfX& x, const WPanel<int8_t>& w, const CodecKernels& codec,
-                             const NumbersKernels& kernels, double start) {
+                             const Tiles& of, double start) {
   const Guarded<double> sums(std::vector<double>(x.tile_rows * w.tile_columns, start));
-  kernels.multiply_digits({.x = x.digits.data(),
-                           .x_low = x.low.data(),
-                           .x_low_used = x.low_used.data(),
-                           .x_scales = x.scales.data(),
-                           .x_sums = x.sums.data(),
-                           .digit_sums = x.digit_sums.data(),
-                           .w = w.codes.data(),
-                           .w_scales = w.scales.data(),
-                           .w_rests = w.rests.data(),
-                           .w_zeros = codec.digits_have_zeros ? w.zeros.data() : nullptr,
-                           .w_offsets = w.offsets.data(),
-                           .groups = x.columns / x.group,
-                           .group_quads = x.group / 4,
-                           .sums = sums.data()});
+  of.kernels.multiply({.x = x.digits.data(),
+                       .x_low = x.low.data(),
+                       .x_low_used = x.low_used.data(),
+                       .x_scales = x.scales.data(),
+                       .x_sums = x.sums.data(),
+                       .digit_sums = x.digit_sums.data(),
+                       .w = w.codes.data(),
+                       .w_scales = w.scales.data(),
+                       .w_rests = w.rests.data(),
+                       .w_zeros = codec.digits_have_zeros ? w.zeros.data() : nullptr,
+                       .w_offsets = w.offsets.data(),
+                       .groups = x.columns / x.group,
+                       .group_quads = x.group / 4,
+                       .sums = sums.data()});
   return {sums.data(), sums.data() + sums.size()};
 }
 
@@ -221,14 +241,14 @@ void expect_products(const GuardedCase& c, const std::vector<float>& x, const Di
 }
 
 TEST_P(DigitTileOnTarget, ProductsOfTiles) {
-  for_all_digits([](const Quantization& q, const CodecKernels& codec, const NumbersKernels& of) {
+  for_all_digits([](const Quantization& q, const CodecKernels& codec, const Tiles& of) {
     const size_t columns = case_columns(q);
     const GuardedCase c(q, of.columns, columns);
     const WPanel<int8_t> w(c, codec.unpack_digits, of.columns, of.columns, 0, columns);
     for (const bool outliers : {false, true}) {
-      for (const size_t rows : {size_t{1}, of.digit_rows - 1, of.digit_rows}) {
+      for (const size_t rows : {size_t{1}, of.kernels.rows - 1, of.kernels.rows}) {
         SCOPED_TRACE(testing::Message() << "rows=" << rows << " outliers=" << outliers);
-        const std::vector<float> x = normal_rows(rows, columns, outliers);
+        const std::vector<float> x = normal_rows(rows, columns, of.digits, outliers);
         const DigitsOfX packed(x, columns, q, codec, of);
         const std::vector<double> y = multiply(packed, w, codec, of, 3.0);
         expect_products(c, x, packed, w, y, 3.0);
@@ -239,7 +259,7 @@ TEST_P(DigitTileOnTarget, ProductsOfTiles) {
 }
 
 TEST_P(DigitTileOnTarget, LargestDigitsAndCodesDoNotOverflow) {
-  for_all_digits([](const Quantization& q, const CodecKernels& codec, const NumbersKernels& of) {
+  for_all_digits([](const Quantization& q, const CodecKernels& codec, const Tiles& of) {
     const size_t columns = std::max<size_t>(static_cast<size_t>(q.group_size), kCodeBlock);
     const bool floats = q.format->has_biases();
     for (const bool zero_is_largest : {false, true}) {
@@ -258,7 +278,7 @@ TEST_P(DigitTileOnTarget, LargestDigitsAndCodesDoNotOverflow) {
       const WPanel<int8_t> w(c, codec.unpack_digits, of.columns, of.columns, 0, columns);
       for (const float largest : {1.99f, -1.99f, 1.98438f}) {
         for (const float outlier : {largest, 1000.0f}) {
-          std::vector<float> x(of.digit_rows * columns, largest);
+          std::vector<float> x(of.kernels.rows * columns, largest);
           x[0] = outlier;
           const DigitsOfX packed(x, columns, q, codec, of);
           expect_products(c, x, packed, w, multiply(packed, w, codec, of, 0.0), 0.0);
@@ -269,16 +289,16 @@ TEST_P(DigitTileOnTarget, LargestDigitsAndCodesDoNotOverflow) {
 }
 
 TEST_P(DigitTileOnTarget, WhatIsOutOfRangeIsRefusedAndNanStaysInItsRow) {
-  for_all_digits([](const Quantization& q, const CodecKernels& codec, const NumbersKernels& of) {
+  for_all_digits([](const Quantization& q, const CodecKernels& codec, const Tiles& of) {
     const size_t columns = case_columns(q);
     for (const float bad : {kInfinity, -kInfinity, 0x1p101f, 0x1p-61f}) {
-      std::vector<float> x(of.digit_rows * columns, 0.0f);
+      std::vector<float> x(of.kernels.rows * columns, 0.0f);
       x[columns + 5] = bad;
       EXPECT_FALSE(DigitsOfX(x, columns, q, codec, of).found.in_range) << bad;
     }
     const GuardedCase c(q, of.columns, columns);
     const WPanel<int8_t> w(c, codec.unpack_digits, of.columns, of.columns, 0, columns);
-    std::vector<float> x(of.digit_rows * columns, 0.0f);
+    std::vector<float> x(of.kernels.rows * columns, 0.0f);
     std::fill_n(x.data(), columns, 0.5f);
     x[columns + 5] = kNaN;
     const DigitsOfX packed(x, columns, q, codec, of);

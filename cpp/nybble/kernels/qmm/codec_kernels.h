@@ -194,11 +194,12 @@ struct ColumnDigitsTask {
 // against the bias. A panel holds pairs of neighbours in k (of the codec's order):
 //   x  [pairs][tile_rows][2]    w  [pairs][tile_columns][2]
 //
-// Digits, for float32 x, are those of whole numbers of 24 bits, made positive so that the digits
-// of x have no sign and those of w, bytes, may have one:
-//   x[m,k] = scale * (65536 * u0 + 256 * u1 + u2 + u3 / 256 - 2^23),   0 <= u <= 255
-// with u3, the low part, left out likewise. 2^23 times the sum of the codes is the same for all
-// rows of x: that sum is an offset from which products are added up.
+// Digits are those of whole numbers of 24 bits, or of 16, made positive so that the digits of x
+// have no sign and those of w, bytes, may have one:
+//   x[m,k] = scale * (65536 * u0 + 256 * u1 + u2 + low / 256 - 2^23)     three digits, 0 <= u <=
+//   255 x[m,k] = scale * (256 * u0 + u1 + low / 256 - 2^15)                  two digits
+// with a low part of one digit, left out likewise. 2^23 times the sum of the codes is the same for
+// all rows of x: that sum is an offset from which products are added up.
 
 /// The most rows of a tile of numbers, whatever the instruction set.
 inline constexpr size_t kMaxNumbersRows = 12;
@@ -207,8 +208,8 @@ inline constexpr size_t kMaxNumbersRows = 12;
 /// times.
 struct DigitSumsOfX {
   int16_t high[2];    // that of u1, twice that of u0 - 128
-  int16_t low[2];     // that of u2, 0
-  int16_t lowest[2];  // that of u3, 0
+  int16_t low[2];     // that of u2 of three digits, 0
+  int16_t lowest[2];  // that of the low parts, 0
 };
 
 /// Rows of x as one panel: rows <= tile_rows, those that are missing are zero.
@@ -221,7 +222,7 @@ struct NumbersRows {
   size_t group;          // of w
   const uint8_t* order;  // CodecKernels::byte_order
   // Pairs int16_t [columns / 2][tile_rows][2], bytes int8_t [columns / 4][tile_rows][4], digits
-  // uint8_t [columns / 4][3][tile_rows][4].
+  // uint8_t [columns / 4][digits][tile_rows][4].
   void* numbers;
   void* low;          // likewise, one digit; written only where used
   uint8_t* low_used;  // [columns / group]
@@ -302,6 +303,13 @@ struct DigitsTile {
   double* sums;  // [tile_rows][tile_columns]
 };
 
+/// Those of digits, nullptr where they would be slower than floats or pairs.
+struct DigitsKernels {
+  size_t rows;  // of x in a tile
+  NumbersFound (*pack)(const NumbersRows& rows);
+  void (*multiply)(const DigitsTile& tile);
+};
+
 /// What all codecs have in common.
 struct NumbersKernels {
   size_t rows;     // of x in a tile
@@ -312,10 +320,8 @@ struct NumbersKernels {
   /// no low parts.
   NumbersFound (*pack_bytes)(const NumbersRows& rows);
   void (*multiply_bytes)(const NumbersTile& tile);
-  /// The same with three digits for x; nullptr where they would be slower than floats.
-  size_t digit_rows;  // of x in a tile of digits
-  NumbersFound (*pack_digits)(const NumbersRows& rows);
-  void (*multiply_digits)(const DigitsTile& tile);
+  /// By how many digits x has, 2 or 3.
+  DigitsKernels digits[4];
 };
 /// Those of the instruction set in use; nullptr on the scalar one.
 const NumbersKernels* numbers_kernels();

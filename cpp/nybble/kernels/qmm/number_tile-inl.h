@@ -69,11 +69,7 @@ struct PairProducts {
   static HWY_INLINE void add(Sum& sum, NumbersVector x, NumbersVector w) {
     const NumbersTag d;
     const PairsTag d16;
-    if constexpr (kAddsQuads) {
-      sum = add_pairs(d, sum, hn::BitCast(d16, x), hn::BitCast(d16, w));
-    } else {
-      add_pinned(d, sum, add_pair_products(d, hn::BitCast(d16, x), hn::BitCast(d16, w)));
-    }
+    add_pinned(d, sum, add_pair_products(d, hn::BitCast(d16, x), hn::BitCast(d16, w)));
   }
 };
 

@@ -270,13 +270,12 @@ const NumbersKernels* numbers_table() {
       .pack_bytes = &pack_bytes,
       .multiply_bytes = &multiply_bytes,
 #if NYBBLE_X86_VNNI
-      .digit_rows = kDigitRows,
-      .pack_digits = &pack_with_low<kDigits, 8, store_digits>,
-      .multiply_digits = &multiply_digits,
+      .digits = {{},
+                 {},
+                 {kDigitRows<2>, &pack_with_low<2, 8, store_digits<2>>, &multiply_digits<2>},
+                 {kDigitRows<3>, &pack_with_low<3, 8, store_digits<3>>, &multiply_digits<3>}},
 #else
-      .digit_rows = 0,
-      .pack_digits = nullptr,
-      .multiply_digits = nullptr,
+      .digits = {},
 #endif
   };
   return &kernels;
