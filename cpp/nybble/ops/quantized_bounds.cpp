@@ -25,12 +25,14 @@ BoundsOfX::BoundsOfX(const QuantizedWork& work, const PanelOrder& order)
       group_(static_cast<size_t>(work.w.quantization().group_size)),
       panels_(divide_up(work.inner, order.columns)),
       groups_(work.inner / group_),
-      thresholds_(rows_ * panels_),
+      of_panels_(rows_ * panels_),
+      of_groups_(rows_ * groups_),
       squares_(rows_ * groups_) {}
 
 void BoundsOfX::set(size_t row, size_t k, const float* x, const float* residuals, size_t stride) {
   const size_t count = std::min(columns_, inner_ - k);
-  thresholds_[row * panels_ + k / columns_] = bounds_kernels()->threshold_of_x(x, count);
+  of_panels_[row * panels_ + k / columns_] = bounds_kernels()->threshold_of_x(
+      x, count, group_, of_groups_.data() + row * groups_ + k / group_);
   float* to = squares_.data() + row * groups_ + k / group_;
   for (size_t g = 0; g < count / group_; ++g) to[g] = residuals[g * stride];
 }
@@ -42,7 +44,7 @@ size_t BoundsOfX::finish() {
 }
 
 bool BoundsOfX::finish_row(size_t row) {
-  ThresholdOfX* thresholds = thresholds_.data() + row * panels_;
+  ThresholdOfX* thresholds = of_panels_.data() + row * panels_;
   float* squares = squares_.data() + row * groups_;
   float unit = *std::max_element(squares, squares + groups_);
   for (size_t p = 0; p < panels_; ++p) unit = std::max(unit, thresholds[p].threshold);
@@ -61,6 +63,8 @@ bool BoundsOfX::finish_row(size_t row) {
         0.0f, thresholds[p].threshold * kMean * count - thresholds[p].shortfall * std::sqrt(count));
   }
   for (size_t g = 0; g < groups_; ++g) {
+    ThresholdOfX& of_group = of_groups_[row * groups_ + g];
+    of_group = {of_group.threshold * inverse, of_group.shortfall * inverse};
     if (squares[g] == 0.0f) continue;
     const float part = std::max(squares[g] * inverse, kLeastPart);
     squares[g] = part * part;
@@ -70,11 +74,20 @@ bool BoundsOfX::finish_row(size_t row) {
 }
 
 BlockJudge::Bounds::Bounds(const BoundsOfX& x, size_t columns)
-    : memory((2 * x.panels() + x.groups()) * columns),
-      of{.sums = memory.data(),
-         .norms = memory.data() + x.panels() * columns,
-         .squares = memory.data() + 2 * x.panels() * columns,
-         .columns = columns} {}
+    : memory((2 * x.panels() + 3 * x.groups()) * columns) {
+  float* next = memory.data();
+  const auto take = [&](size_t parts) {
+    float* values = next;
+    next += parts * columns;
+    return values;
+  };
+  of = {.sums = take(x.panels()),
+        .norms = take(x.panels()),
+        .group_sums = take(x.groups()),
+        .group_norms = take(x.groups()),
+        .squares = take(x.groups()),
+        .columns = columns};
+}
 
 BlockJudge::BlockJudge(const BoundsOfX& x, size_t tile_columns, const Block& block)
     : x_(x),
@@ -84,31 +97,46 @@ BlockJudge::BlockJudge(const BoundsOfX& x, size_t tile_columns, const Block& blo
 
 void BlockJudge::add(const TilePanel& panel, size_t j) {
   const size_t columns = w_.of.columns;
-  const size_t at = panel.first_column / x_.columns() * columns + j;
-  bounds_kernels()->bounds_of_w(panel, w_.of.sums + at, w_.of.norms + at);
-  const float* from = panel.largest;
-  float* to = w_.of.squares + panel.first_column / x_.group() * columns + j;
-  for (size_t g = 0; g < panel.columns / x_.group(); ++g) {
-    // Whatever becomes of weights that are not finite is within the contract.
-    for (size_t n = 0; n < panel.tile_columns; ++n) to[n] = std::isfinite(from[n]) ? from[n] : 0.0f;
-    from += panel.tile_columns;
-    to += columns;
-  }
+  const size_t of_panel = panel.first_column / x_.columns() * columns + j;
+  const size_t of_group = panel.first_column / x_.group() * columns + j;
+  bounds_kernels()->bounds_of_w(panel, {.sums = w_.of.sums + of_panel,
+                                        .norms = w_.of.norms + of_panel,
+                                        .group_sums = w_.of.group_sums + of_group,
+                                        .group_norms = w_.of.group_norms + of_group,
+                                        .squares = w_.of.squares + of_group,
+                                        .columns = columns});
 }
 
 void BlockJudge::finish(size_t first_row, uint8_t* doubtful) {
   bounds_kernels()->finish_w(w_.of, x_.panels(), x_.groups(), worst_.of);
   for (size_t i = 0; i < rows_; ++i) {
-    doubtful[i] = !all_within(first_row + i, worst_) && !all_within(first_row + i, w_);
+    const size_t row = first_row + i;
+    doubtful[i] =
+        !panels_within(row, worst_.of) && !panels_within(row, w_.of) && !groups_within(row);
   }
 }
 
-bool BlockJudge::all_within(size_t row, const Bounds& w) const {
-  return bounds_kernels()->all_within({.panels = x_.panels(),
+bool BlockJudge::panels_within(size_t row, const BoundsOfW& w) const {
+  return bounds_kernels()->all_within({.parts = x_.panels(),
                                        .groups = x_.groups(),
-                                       .x = x_.thresholds(row),
+                                       .x = x_.of_panels(row),
                                        .squares_of_x = x_.squares(row),
-                                       .w = w.of,
+                                       .sums = w.sums,
+                                       .norms = w.norms,
+                                       .squares = w.squares,
+                                       .columns = w.columns,
+                                       .deviations_per_bound = x_.deviations_per_bound()});
+}
+
+bool BlockJudge::groups_within(size_t row) const {
+  return bounds_kernels()->all_within({.parts = x_.groups(),
+                                       .groups = x_.groups(),
+                                       .x = x_.of_groups(row),
+                                       .squares_of_x = x_.squares(row),
+                                       .sums = w_.of.group_sums,
+                                       .norms = w_.of.group_norms,
+                                       .squares = w_.of.squares,
+                                       .columns = w_.of.columns,
                                        .deviations_per_bound = x_.deviations_per_bound()});
 }
 

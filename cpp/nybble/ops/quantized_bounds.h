@@ -1,7 +1,7 @@
 #pragma once
 
-// Which products of tiles of whole numbers may be off by more than the contract allows, told without
-// looking at each of them (kernels/qmm/bounds.h). Internal to ops.
+// Which products of tiles of whole numbers may be off by more than the contract allows, told
+// without looking at each of them (kernels/qmm/bounds.h). Internal to ops.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +23,8 @@ class BoundsOfX {
   /// Once all are set. How many rows are doubtful where weights are normal numbers.
   size_t finish();
 
-  const ThresholdOfX* thresholds(size_t row) const { return thresholds_.data() + row * panels_; }
+  const ThresholdOfX* of_panels(size_t row) const { return of_panels_.data() + row * panels_; }
+  const ThresholdOfX* of_groups(size_t row) const { return of_groups_.data() + row * groups_; }
   const float* squares(size_t row) const { return squares_.data() + row * groups_; }
   float deviations_per_bound() const { return deviations_per_bound_; }
   size_t columns() const { return columns_; }
@@ -41,8 +42,9 @@ class BoundsOfX {
   size_t group_;
   size_t panels_;
   size_t groups_;
-  std::vector<ThresholdOfX> thresholds_;  // [rows][panels]
-  std::vector<float> squares_;            // [rows][groups]: sum residual^2
+  std::vector<ThresholdOfX> of_panels_;  // [rows][panels]
+  std::vector<ThresholdOfX> of_groups_;  // [rows][groups]
+  std::vector<float> squares_;           // [rows][groups]: sum residual^2
 };
 
 /// What is needed of the rows of w that meet in a block of y, each in a unit of its own.
@@ -50,7 +52,8 @@ class BlockJudge {
  public:
   BlockJudge(const BoundsOfX& x, size_t tile_columns, const Block& block);
 
-  /// A panel of unpack_numbers or unpack_digits of the block's columns j, j + 1, ...; every one of them once.
+  /// A panel of unpack_numbers or unpack_digits of the block's columns j, j + 1, ...; every one of
+  /// them once.
   void add(const TilePanel& panel, size_t j);
   /// Once all are added: doubtful[i] = whether row i of the block is, row first_row + i of all
   /// batches' rows.
@@ -65,7 +68,8 @@ class BlockJudge {
     Bounds(const BoundsOfX& x, size_t columns);
   };
 
-  bool all_within(size_t row, const Bounds& w) const;
+  bool panels_within(size_t row, const BoundsOfW& w) const;
+  bool groups_within(size_t row) const;
 
   const BoundsOfX& x_;
   size_t rows_;

@@ -31,32 +31,50 @@ double norm(const std::vector<double>& values) {
 template <class Code>
 struct FoundOfW {
   WPanel<Code> panel;
-  Guarded<float> sums, norms;
+  Guarded<float> sums, norms, group_sums, group_norms, squares;
 
   FoundOfW(const GuardedCase& c, void (*unpack)(const TilePanel&))
       : panel(c, unpack, c.rows, c.rows, 0, c.columns),
         sums(c.rows),
-        norms(c.rows) {
+        norms(c.rows),
+        group_sums(c.columns / c.group_size() * c.rows),
+        group_norms(group_sums.size()),
+        squares(group_sums.size()) {
     const PackedMatrix w = c.packed();
-    bounds_kernels()->bounds_of_w(panel.tile(w), sums.data(), norms.data());
+    bounds_kernels()->bounds_of_w(panel.tile(w), {.sums = sums.data(),
+                                                  .norms = norms.data(),
+                                                  .group_sums = group_sums.data(),
+                                                  .group_norms = group_norms.data(),
+                                                  .squares = squares.data(),
+                                                  .columns = c.rows});
   }
 };
+
+void expect_sum_and_norm(const std::vector<double>& weights, float sum, float norm_found) {
+  double expected = 0.0;
+  for (const double weight : weights) expected += std::abs(weight);
+  ASSERT_LE(sum, expected * (1 + kSlack / 16));
+  ASSERT_GE(sum, expected * (1 - kSlack));
+  ASSERT_GE(norm_found, norm(weights));
+  ASSERT_LE(norm_found, norm(weights) * (1 + kSlack));
+}
 
 template <class Code>
 void expect_bounds(const GuardedCase& c, const FoundOfW<Code>& found) {
   for (size_t n = 0; n < c.rows; ++n) {
     std::vector<double> weights;
-    double sum = 0.0;
-    for (size_t k = 0; k < c.columns; ++k) {
-      weights.push_back(c.weight(n, k));
-      sum += std::abs(weights.back());
-      const size_t g = k / c.group_size() * c.rows + n;
-      ASSERT_GE(found.panel.largest[g] * (1 + kSlack), std::abs(weights.back()));
+    for (size_t first = 0; first < c.columns; first += c.group_size()) {
+      const size_t g = first / c.group_size() * c.rows + n;
+      std::vector<double> group;
+      for (size_t k = first; k < first + c.group_size(); ++k) {
+        group.push_back(c.weight(n, k));
+        ASSERT_GE(found.panel.largest[g] * (1 + kSlack), std::abs(group.back()));
+      }
+      ASSERT_EQ(found.squares[g], found.panel.largest[g]);
+      expect_sum_and_norm(group, found.group_sums[g], found.group_norms[g]);
+      weights.insert(weights.end(), group.begin(), group.end());
     }
-    ASSERT_LE(found.sums[n], sum * (1 + kSlack / 16));
-    ASSERT_GE(found.sums[n], sum * (1 - kSlack));
-    ASSERT_GE(found.norms[n], norm(weights));
-    ASSERT_LE(found.norms[n], norm(weights) * (1 + kSlack));
+    expect_sum_and_norm(weights, found.sums[n], found.norms[n]);
   }
 }
 
@@ -90,6 +108,11 @@ TEST_P(BoundsOnTarget, WeightsOutOfRangePromiseNothing) {
       for (size_t i = 0; i < c.rows; ++i) {
         ASSERT_EQ(found.sums[i], i == n ? 0.0f : same.sums[i]) << factor << " row " << i;
         ASSERT_EQ(found.norms[i], i == n ? 0.0f : same.norms[i]) << factor << " row " << i;
+        for (const size_t at : {i, c.rows + i}) {
+          ASSERT_EQ(found.group_sums[at], i == n ? 0.0f : same.group_sums[at]);
+          ASSERT_EQ(found.group_norms[at], i == n ? 0.0f : same.group_norms[at]);
+          ASSERT_TRUE(std::isfinite(found.squares[at]));
+        }
       }
     }
   }
@@ -109,27 +132,42 @@ std::vector<std::vector<float>> rows_of_x(size_t count) {
   return rows;
 }
 
+/// That it is norm(max(threshold - |x|, 0)).
+void expect_shortfall(const float* x, size_t count, const ThresholdOfX& found) {
+  std::vector<double> missing;
+  for (size_t k = 0; k < count; ++k) {
+    missing.push_back(std::max(0.0, double{found.threshold} - std::abs(double{x[k]})));
+  }
+  ASSERT_GE(found.shortfall, norm(missing));
+  ASSERT_LE(found.shortfall, norm(missing) * (1 + kSlack));
+}
+
 TEST_P(BoundsOnTarget, ThresholdsOfX) {
   if (bounds_kernels() == nullptr) GTEST_SKIP();
+  constexpr size_t kGroup = 32;
   for (const size_t count : {32, 96, 512}) {
     for (const std::vector<float>& row : rows_of_x(count)) {
       const Guarded<float> x(row);
-      const ThresholdOfX found = bounds_kernels()->threshold_of_x(x.data(), count);
+      std::vector<ThresholdOfX> groups(count / kGroup);
+      const ThresholdOfX found =
+          bounds_kernels()->threshold_of_x(x.data(), count, kGroup, groups.data());
       ASSERT_GT(found.threshold, 0.0f);
-      std::vector<double> missing;
-      for (const float value : row) {
-        missing.push_back(std::max(0.0, double{found.threshold} - std::abs(double{value})));
+      expect_shortfall(x.data(), count, found);
+      for (size_t g = 0; g < groups.size(); ++g) {
+        ASSERT_EQ(groups[g].threshold, found.threshold);
+        expect_shortfall(x.data() + g * kGroup, kGroup, groups[g]);
       }
-      ASSERT_GE(found.shortfall, norm(missing));
-      ASSERT_LE(found.shortfall, norm(missing) * (1 + kSlack));
     }
     for (const float nothing : {0.0f, std::numeric_limits<float>::quiet_NaN()}) {
       std::vector<float> row(count, 0.0f);
       row[count / 2] = nothing;
       const Guarded<float> x(row);
-      const ThresholdOfX found = bounds_kernels()->threshold_of_x(x.data(), count);
-      EXPECT_EQ(found.threshold, 0.0f);
-      EXPECT_EQ(found.shortfall, 0.0f);
+      std::vector<ThresholdOfX> groups(count / kGroup, ThresholdOfX{1.0f, 1.0f});
+      groups.push_back(bounds_kernels()->threshold_of_x(x.data(), count, kGroup, groups.data()));
+      for (const ThresholdOfX& found : groups) {
+        EXPECT_EQ(found.threshold, 0.0f);
+        EXPECT_EQ(found.shortfall, 0.0f);
+      }
     }
   }
 }
@@ -139,7 +177,7 @@ struct Bounds {
   size_t panels, groups, columns;
   std::vector<ThresholdOfX> x;
   std::vector<float> squares_of_x;
-  Guarded<float> sums, norms, squares;
+  Guarded<float> sums, norms, group_sums, group_norms, squares;
 
   Bounds(size_t panel_count, size_t group_count, size_t column_count)
       : panels(panel_count),
@@ -149,6 +187,8 @@ struct Bounds {
         squares_of_x(positive(groups, 1)),
         sums(positive(panels * columns, 2)),
         norms(positive(panels * columns, 3)),
+        group_sums(positive(groups * columns, 6)),
+        group_norms(positive(groups * columns, 7)),
         squares(positive(groups * columns, 4)) {
     const std::vector<float> thresholds = positive(panels, 5);
     for (size_t p = 0; p < panels; ++p) x[p] = {thresholds[p], 0.01f * thresholds[p]};
@@ -159,13 +199,19 @@ struct Bounds {
     for (float& value : values) value = 0.5f + std::abs(value);
     return values;
   }
-  BoundsOfW w() const { return {sums.data(), norms.data(), squares.data(), columns}; }
+  BoundsOfW w() const {
+    return {sums.data(),        norms.data(),   group_sums.data(),
+            group_norms.data(), squares.data(), columns};
+  }
   bool within(double deviations) const {
-    return bounds_kernels()->all_within({.panels = panels,
+    return bounds_kernels()->all_within({.parts = panels,
                                          .groups = groups,
                                          .x = x.data(),
                                          .squares_of_x = squares_of_x.data(),
-                                         .w = w(),
+                                         .sums = sums.data(),
+                                         .norms = norms.data(),
+                                         .squares = squares.data(),
+                                         .columns = columns,
                                          .deviations_per_bound = static_cast<float>(deviations)});
   }
   /// The most deviations that are within the bound, of `squares` themselves.
@@ -218,10 +264,25 @@ TEST_P(BoundsOnTarget, UnitsOfColumnsChangeNothingAndTheWorstColumnIsNoBetterTha
     for (size_t g = 0; g < bounds.groups; ++g) {
       float& square = bounds.squares[g * columns + n];
       square = std::sqrt(square) * unit;
+      bounds.group_sums[g * columns + n] *= unit;
+      bounds.group_norms[g * columns + n] *= unit;
     }
   }
+  const auto copy = [](const Guarded<float>& of) {
+    return std::vector<float>(of.data(), of.data() + of.size());
+  };
+  const std::vector<float> sums = copy(bounds.sums), group_sums = copy(bounds.group_sums),
+                           group_norms = copy(bounds.group_norms);
   const Bounds worst(bounds.panels, bounds.groups, 1);
   bounds_kernels()->finish_w(bounds.w(), bounds.panels, bounds.groups, worst.w());
+  // Groups are in the units of their columns.
+  for (size_t i = 0; i < bounds.group_sums.size(); ++i) {
+    const size_t n = i % columns;
+    if (n == 3) continue;
+    const double unit = double{bounds.sums[n]} / sums[n];
+    ASSERT_NEAR(bounds.group_sums[i] / (group_sums[i] * unit), 1.0, 1e-6);
+    ASSERT_NEAR(bounds.group_norms[i] / (group_norms[i] * unit), 1.0, 1e-6);
+  }
   const double of_worst = worst.most_deviations();
   EXPECT_TRUE(bounds.within(most * (1 - kSlack)));
   EXPECT_LE(of_worst, most * (1 + kSlack));

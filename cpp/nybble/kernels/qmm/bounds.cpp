@@ -40,12 +40,28 @@ float sum_of(Floats v) { return hn::GetLane(hn::SumOfLanes(FloatsTag(), v)); }
 constexpr float kThresholds[] = {0.125f, 0.25f, 0.5f, 0.75f, 1.0f, 1.5f, 2.0f, 3.0f};
 constexpr size_t kCount = std::size(kThresholds);
 
-ThresholdOfX threshold_of_x(const float* x, size_t count) {
+/// norm(max(threshold - |x|, 0)).
+float shortfall_of(const float* x, size_t count, float threshold) {
+  const FloatsTag d;
+  if (threshold == 0.0f) return 0.0f;
+  // In units of the threshold, so that squares stay in float's range.
+  const auto inverse = hn::Set(d, 1.0f / threshold);
+  auto squares = hn::Zero(d);
+  for (size_t k = 0; k < count; k += hn::Lanes(d)) {
+    const auto value = hn::Mul(hn::Abs(hn::LoadU(d, x + k)), inverse);
+    const auto short_of = hn::Max(hn::Sub(hn::Set(d, 1.0f), value), hn::Zero(d));
+    squares = hn::MulAdd(short_of, short_of, squares);
+  }
+  return std::sqrt(sum_of(squares)) * threshold;
+}
+
+ThresholdOfX threshold_of_x(const float* x, size_t count, size_t group, ThresholdOfX* groups) {
   const FloatsTag d;
   auto sum = hn::Zero(d);
   for (size_t k = 0; k < count; k += hn::Lanes(d)) sum = hn::Add(sum, hn::Abs(hn::LoadU(d, x + k)));
   const auto columns = static_cast<float>(count);
   const float mean = sum_of(sum) / columns;
+  std::fill_n(groups, count / group, ThresholdOfX{0.0f, 0.0f});
   // Or NaN, or so small that it is of no use.
   if (!(mean > 0x1p-100f)) return {0.0f, 0.0f};
   const auto inverse = hn::Set(d, 1.0f / mean);
@@ -71,6 +87,9 @@ ThresholdOfX threshold_of_x(const float* x, size_t count) {
       most = promised;
       best = {part * mean, shortfall * mean * kSlack};
     }
+  }
+  for (size_t k = 0; k < count; k += group) {
+    groups[k / group] = {best.threshold, shortfall_of(x + k, group, best.threshold) * kSlack};
   }
   return best;
 }
@@ -160,8 +179,8 @@ GroupSums sums_of_group(const TilePanel& panel, size_t g, size_t column) {
     auto left = zero;  // to subtract from both codes of a lane
     if (panel.zeros != nullptr) {
       const auto zeros = hn::LoadU(di, panel.zeros + g * columns + column);
-      left = hn::BitCast(
-          d16, hn::Or(hn::And(zeros, hn::Set(di, 0xffff)), hn::ShiftLeft<16>(zeros)));
+      left =
+          hn::BitCast(d16, hn::Or(hn::And(zeros, hn::Set(di, 0xffff)), hn::ShiftLeft<16>(zeros)));
     }
     const auto* quads = static_cast<const int8_t*>(panel.codes) + g * group * columns + 4 * column;
     for (size_t i = 0; i < group / 4; ++i, quads += 4 * columns) {
@@ -185,13 +204,14 @@ GroupSums sums_of_group(const TilePanel& panel, size_t g, size_t column) {
 /// With w = scale * code + rest, |rest| is at most about half of |scale|, or has the sign of all
 /// scale * code. So |w| is |scale * code| with |rest| added where these have the same sign,
 /// subtracted where they have not, and is |rest| where the code is 0.
-void bounds_of_columns(const TilePanel& panel, size_t column, float* sums, float* norms) {
+void bounds_of_columns(const TilePanel& panel, size_t column, const BoundsOfW& to) {
   const FloatsTag d;
   const size_t group = panel.w->group_size;
   const size_t groups = panel.columns / group;
   const auto unit = units_of(panel, groups, column);
   const auto in_range = hn::Gt(unit, hn::Zero(d));
   const auto inverse = hn::IfThenElseZero(in_range, hn::Div(hn::Set(d, 1.0f), unit));
+  const auto norm_unit = hn::Mul(unit, hn::Set(d, kSlack));
   const auto count = hn::Set(d, static_cast<float>(group));
   auto sum = hn::Zero(d);
   auto square = hn::Zero(d);
@@ -202,22 +222,31 @@ void bounds_of_columns(const TilePanel& panel, size_t column, float* sums, float
     const auto rest = hn::Mul(hn::LoadU(d, panel.rests + at), inverse);
     const auto with_sign_of_scale = hn::Xor(rest, hn::And(scale, hn::Set(d, -0.0f)));
     const auto zeros = hn::Sub(count, hn::Add(of.positive, of.negative));
-    sum = hn::MulAdd(hn::Abs(scale), of.absolute, sum);
-    sum = hn::MulAdd(with_sign_of_scale, hn::Sub(of.positive, of.negative), sum);
-    sum = hn::MulAdd(hn::Abs(rest), zeros, sum);
+    auto group_sum = hn::Mul(hn::Abs(scale), of.absolute);
+    group_sum = hn::MulAdd(with_sign_of_scale, hn::Sub(of.positive, of.negative), group_sum);
+    group_sum = hn::MulAdd(hn::Abs(rest), zeros, group_sum);
     // scale^2 * squares + 2 * scale * rest * codes + rest^2 * count
     const auto mixed = hn::MulAdd(scale, of.squares, hn::Mul(hn::Add(rest, rest), of.codes));
-    square = hn::MulAdd(scale, mixed, square);
-    square = hn::MulAdd(hn::Mul(rest, rest), count, square);
+    const auto group_square =
+        hn::Max(hn::MulAdd(hn::Mul(rest, rest), count, hn::Mul(scale, mixed)), hn::Zero(d));
+    sum = hn::Add(sum, group_sum);
+    square = hn::Add(square, group_square);
+    const size_t place = g * to.columns + column;
+    const auto largest = hn::LoadU(d, panel.largest + at);
+    const auto norm = hn::Mul(hn::Sqrt(group_square), norm_unit);
+    hn::StoreU(hn::IfThenElseZero(in_range, hn::Mul(group_sum, unit)), d, to.group_sums + place);
+    hn::StoreU(hn::IfThenElseZero(in_range, norm), d, to.group_norms + place);
+    // Whatever becomes of weights that are not finite is within the contract.
+    hn::StoreU(hn::IfThenElseZero(hn::IsFinite(largest), largest), d, to.squares + place);
   }
-  const auto norm = hn::Mul(hn::Sqrt(square), hn::Mul(unit, hn::Set(d, kSlack)));
-  hn::StoreU(hn::IfThenElseZero(in_range, hn::Mul(sum, unit)), d, sums + column);
-  hn::StoreU(hn::IfThenElseZero(in_range, norm), d, norms + column);
+  const auto norm = hn::Mul(hn::Sqrt(square), norm_unit);
+  hn::StoreU(hn::IfThenElseZero(in_range, hn::Mul(sum, unit)), d, to.sums + column);
+  hn::StoreU(hn::IfThenElseZero(in_range, norm), d, to.norms + column);
 }
 
-void bounds_of_w(const TilePanel& panel, float* sums, float* norms) {
+void bounds_of_w(const TilePanel& panel, const BoundsOfW& to) {
   for (size_t column = 0; column < panel.tile_columns; column += hn::MaxLanes(FloatsTag())) {
-    bounds_of_columns(panel, column, sums, norms);
+    bounds_of_columns(panel, column, to);
   }
 }
 
@@ -263,6 +292,10 @@ void finish_w(const BoundsOfW& w, size_t panels, size_t groups, const BoundsOfW&
       const auto square = hn::Mul(root, root);
       hn::StoreU(square, d, to);
       keep_largest(worst.squares[g], square);
+      for (float* values : {w.group_sums, w.group_norms}) {
+        float* at = values + g * w.columns + n;
+        hn::StoreU(hn::Mul(hn::LoadU(d, at), inverse), d, at);
+      }
     }
   }
   for (size_t p = 0; p < panels; ++p) {
@@ -286,22 +319,22 @@ bool columns_within(const BoundsTask& task, size_t column) {
   Floats size[kVectors];
 #pragma GCC unroll 4
   for (size_t v = 0; v < kVectors; ++v) variance[v] = size[v] = hn::Zero(d);
-  const float* squares = task.w.squares + column;
-  for (size_t g = 0; g < task.groups; ++g, squares += task.w.columns) {
+  const float* squares = task.squares + column;
+  for (size_t g = 0; g < task.groups; ++g, squares += task.columns) {
     const auto square = hn::Set(d, task.squares_of_x[g]);
 #pragma GCC unroll 4
     for (size_t v = 0; v < kVectors; ++v) {
       variance[v] = hn::MulAdd(square, hn::LoadU(d, squares + v * hn::Lanes(d)), variance[v]);
     }
   }
-  for (size_t p = 0; p < task.panels; ++p) {
+  for (size_t p = 0; p < task.parts; ++p) {
     const auto threshold = hn::Set(d, task.x[p].threshold);
     const auto shortfall = hn::Set(d, task.x[p].shortfall);
 #pragma GCC unroll 4
     for (size_t v = 0; v < kVectors; ++v) {
-      const size_t at = p * task.w.columns + column + v * hn::Lanes(d);
-      const auto sum = hn::Mul(threshold, hn::LoadU(d, task.w.sums + at));
-      const auto part = hn::NegMulAdd(shortfall, hn::LoadU(d, task.w.norms + at), sum);
+      const size_t at = p * task.columns + column + v * hn::Lanes(d);
+      const auto sum = hn::Mul(threshold, hn::LoadU(d, task.sums + at));
+      const auto part = hn::NegMulAdd(shortfall, hn::LoadU(d, task.norms + at), sum);
       size[v] = hn::Add(size[v], hn::Max(part, hn::Zero(d)));
     }
   }
@@ -318,26 +351,26 @@ bool column_within(const BoundsTask& task) {
   size_t g = 0;
   for (; g + hn::Lanes(d) <= task.groups; g += hn::Lanes(d)) {
     products =
-        hn::MulAdd(hn::LoadU(d, task.squares_of_x + g), hn::LoadU(d, task.w.squares + g), products);
+        hn::MulAdd(hn::LoadU(d, task.squares_of_x + g), hn::LoadU(d, task.squares + g), products);
   }
   float variance = sum_of(products);
-  for (; g < task.groups; ++g) variance += task.squares_of_x[g] * task.w.squares[g];
+  for (; g < task.groups; ++g) variance += task.squares_of_x[g] * task.squares[g];
   float size = 0.0f;
-  for (size_t p = 0; p < task.panels; ++p) {
+  for (size_t p = 0; p < task.parts; ++p) {
     const ThresholdOfX& x = task.x[p];
-    size += HWY_MAX(x.threshold * task.w.sums[p] - x.shortfall * task.w.norms[p], 0.0f);
+    size += HWY_MAX(x.threshold * task.sums[p] - x.shortfall * task.norms[p], 0.0f);
   }
   return is_within(task, hn::Set(d, variance), hn::Set(d, size));
 }
 
 bool all_within(const BoundsTask& task) {
-  if (task.w.columns == 1) return column_within(task);
+  if (task.columns == 1) return column_within(task);
   constexpr size_t kLanes = hn::MaxLanes(FloatsTag());
   size_t column = 0;
-  for (; column + 4 * kLanes <= task.w.columns; column += 4 * kLanes) {
+  for (; column + 4 * kLanes <= task.columns; column += 4 * kLanes) {
     if (!columns_within<4>(task, column)) return false;
   }
-  for (; column < task.w.columns; column += kLanes) {
+  for (; column < task.columns; column += kLanes) {
     if (!columns_within<1>(task, column)) return false;
   }
   return true;

@@ -8,8 +8,9 @@
 //
 //   sum |x * w|  >=  t * sum |w| - shortfall * norm(w),    shortfall = norm(max(t - |x|, 0))
 //
-// with norm the root of the sum of squares. It is taken panel by panel of columns. Residuals have
-// random signs, so that the error has a variance of at most
+// with norm the root of the sum of squares. It is taken panel by panel of columns, and where that
+// does not suffice group by group: scales of w that differ much within a panel make its norm large
+// beside its sum. Residuals have random signs, so that the error has a variance of at most
 //
 //   sum over groups of  (sum residual^2) * (max |w|)^2
 //
@@ -23,18 +24,20 @@
 namespace nybble {
 
 /// What is kept of a panel of a row of x: the threshold that promises most for weights that are
-/// normal numbers. Zeros where x is 0, or has NaN.
+/// normal numbers, and what it falls short of. Zeros where x is 0, or has NaN. Likewise of its
+/// groups, with the threshold of the panel.
 struct ThresholdOfX {
   float threshold;
   float shortfall;
 };
 
-/// Of rows of w, which are columns of y: all [panels][columns], but for squares [groups][columns].
-/// columns are whole vectors, or one.
+/// Of rows of w, which are columns of y. columns are whole vectors, or one.
 struct BoundsOfW {
-  float* sums;     // sum |w|
-  float* norms;    // norm(w)
-  float* squares;  // max |w|^2; before finish_w the root of it
+  float* sums;         // [panels][columns]: sum |w|
+  float* norms;        // [panels][columns]: norm(w)
+  float* group_sums;   // [groups][columns]
+  float* group_norms;  // [groups][columns]
+  float* squares;      // [groups][columns]: max |w|^2; before finish_w the root of it
   size_t columns;
 };
 
@@ -42,23 +45,29 @@ struct BoundsOfW {
 /// smaller for it, and squares and their products stay in float's range.
 inline constexpr float kLeastPart = 0x1p-30f;
 
-/// A row of x and some of w. Units cancel; they have to be such that squares stay in float's range.
+/// A row of x and some of w, in parts that are panels or groups. Units cancel; they have to be such
+/// that squares stay in float's range.
 struct BoundsTask {
-  size_t panels;
+  size_t parts;
   size_t groups;
-  const ThresholdOfX* x;      // [panels]
+  const ThresholdOfX* x;      // [parts]
   const float* squares_of_x;  // [groups]: sum residual^2
-  BoundsOfW w;
+  const float* sums;          // [parts][columns]
+  const float* norms;         // [parts][columns]
+  const float* squares;       // [groups][columns]
+  size_t columns;
   float deviations_per_bound;  // so many standard deviations / what they may be of sum |x * w|
 };
 
 struct BoundsKernels {
-  ThresholdOfX (*threshold_of_x)(const float* x, size_t count);
-  /// sums and norms [tile_columns] of a panel of unpack_numbers or unpack_digits. Zero where weights are not finite
-  /// or so large or small that their squares leave float's range.
-  void (*bounds_of_w)(const TilePanel& panel, float* sums, float* norms);
+  /// Of `count` columns, and of their groups of `group`.
+  ThresholdOfX (*threshold_of_x)(const float* x, size_t count, size_t group, ThresholdOfX* groups);
+  /// All of BoundsOfW from a panel of unpack_numbers or unpack_digits: what is at `to` are the
+  /// places of its first column and group. Zero where weights are not finite or so large or small
+  /// that their squares leave float's range; only the squares, where they are not finite.
+  void (*bounds_of_w)(const TilePanel& panel, const BoundsOfW& to);
   /// Puts every column into a unit of its own, and into `worst` one that is no better than any:
-  /// where it is within the contract, no other need be looked at.
+  /// where it is within the contract, no other need be looked at. It has no groups' sums and norms.
   void (*finish_w)(const BoundsOfW& w, size_t panels, size_t groups, const BoundsOfW& worst);
   /// Whether the errors of all products are within the contract.
   bool (*all_within)(const BoundsTask& task);
