@@ -61,7 +61,7 @@ def run(case: Case, plan: Plan, effort: Effort) -> Result:
 
 
 def check(contestant: Contestant) -> tuple[float, float]:
-    """The largest error, and the time of the last call, which warmed up if it is short."""
+    """The largest error, and the time of a call, warmed up if it is short."""
     worst, seconds, began = 0.0, 0.0, time.perf_counter()
     with contestant.within():
         for index, call in enumerate(contestant.calls):
@@ -72,6 +72,11 @@ def check(contestant: Contestant) -> tuple[float, float]:
             worst = error if math.isnan(error) else max(worst, error)
             if time.perf_counter() - began > CHECK_SECONDS or math.isnan(worst):
                 break
+        # Of a call of microseconds a single time may be that of something else.
+        for _ in range(3 if contestant.inner > 1 else 0):
+            start = time.perf_counter()
+            call()
+            seconds = min(seconds, time.perf_counter() - start)
     return worst, seconds
 
 

@@ -1,5 +1,5 @@
-// Register tiles of whole numbers: 32-bit lanes of x, which hold two numbers or four bytes, by lanes
-// of w. With 16 registers 6 x 2 sums leave room for two vectors of w and one of x, with 32
+// Register tiles of whole numbers: 32-bit lanes of x, which hold two numbers or four bytes, by
+// lanes of w. With 16 registers 6 x 2 sums leave room for two vectors of w and one of x, with 32
 // registers 12 x 2.
 
 #if defined(NYBBLE_KERNELS_QMM_NUMBER_TILE_INL_H) == defined(HWY_TARGET_TOGGLE)
