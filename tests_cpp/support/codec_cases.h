@@ -71,6 +71,21 @@ struct GuardedCase : QuantizedCase {
   }
 };
 
+/// All codes that are farthest from the one next to the weight 0, which is the largest or the
+/// least.
+inline void set_extreme_codes(GuardedCase& c, bool zero_is_largest) {
+  const Quantization& q = c.quantization;
+  const bool floats = q.format->has_biases();
+  const int code = floats ? (zero_is_largest ? 0 : q.max_code()) : (zero_is_largest ? 15 : 7);
+  std::fill(c.codes.begin(), c.codes.end(), static_cast<uint8_t>(code));
+  c.pack();
+  std::copy(c.words.begin(), c.words.end(), c.guarded_words.data());
+  for (size_t g = 0; floats && g < c.scales.size(); ++g) {
+    c.scales[g] = c.guarded_scales[g] = 1.0f;
+    c.biases[g] = c.guarded_biases[g] = zero_is_largest ? -static_cast<float>(q.max_code()) : 0.0f;
+  }
+}
+
 inline std::vector<float> normal_floats(size_t count, uint32_t seed = 3) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;

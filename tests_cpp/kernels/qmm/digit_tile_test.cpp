@@ -261,20 +261,9 @@ TEST_P(DigitTileOnTarget, ProductsOfTiles) {
 TEST_P(DigitTileOnTarget, LargestDigitsAndCodesDoNotOverflow) {
   for_all_digits([](const Quantization& q, const CodecKernels& codec, const Tiles& of) {
     const size_t columns = std::max<size_t>(static_cast<size_t>(q.group_size), kCodeBlock);
-    const bool floats = q.format->has_biases();
     for (const bool zero_is_largest : {false, true}) {
-      QuantizedCase plain(q, of.columns, columns, 1);
-      const int code = floats ? (zero_is_largest ? 0 : q.max_code()) : (zero_is_largest ? 15 : 7);
-      std::fill(plain.codes.begin(), plain.codes.end(), static_cast<uint8_t>(code));
-      plain.pack();
       GuardedCase c(q, of.columns, columns);
-      c.codes = plain.codes;
-      std::copy(plain.words.begin(), plain.words.end(), c.guarded_words.data());
-      for (size_t g = 0; floats && g < c.scales.size(); ++g) {
-        c.scales[g] = c.guarded_scales[g] = 1.0f;
-        c.biases[g] = c.guarded_biases[g] =
-            zero_is_largest ? -static_cast<float>(q.max_code()) : 0.0f;
-      }
+      set_extreme_codes(c, zero_is_largest);
       const WPanel<int8_t> w(c, codec.unpack_digits, of.columns, of.columns, 0, columns);
       for (const float largest : {1.99f, -1.99f, 1.98438f}) {
         for (const float outlier : {largest, 1000.0f}) {

@@ -266,19 +266,8 @@ TEST_P(NumbersOnTarget, LargestNumbersAndCodesDoNotOverflowTiles) {
     const auto group = static_cast<size_t>(q.group_size);
     const size_t columns = std::max<size_t>(group, kCodeBlock);
     for (const bool zero_is_largest : {false, true}) {
-      QuantizedCase plain(q, numbers->columns, columns, 1);
-      const bool floats = q.format->has_biases();
-      const int code = floats ? (zero_is_largest ? 0 : q.max_code()) : (zero_is_largest ? 15 : 7);
-      std::fill(plain.codes.begin(), plain.codes.end(), static_cast<uint8_t>(code));
-      plain.pack();
       GuardedCase c(q, numbers->columns, columns);
-      c.codes = plain.codes;
-      std::copy(plain.words.begin(), plain.words.end(), c.guarded_words.data());
-      for (size_t g = 0; floats && g < c.scales.size(); ++g) {
-        c.scales[g] = c.guarded_scales[g] = 1.0f;
-        c.biases[g] = c.guarded_biases[g] =
-            zero_is_largest ? -static_cast<float>(q.max_code()) : 0.0f;
-      }
+      set_extreme_codes(c, zero_is_largest);
       for (const float outlier : {1.99f, 1000.0f}) {
         // Numbers about 32639 with the first, of which all but one need the low parts with the
         // second.
