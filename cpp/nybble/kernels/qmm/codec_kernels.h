@@ -195,9 +195,9 @@ struct ColumnDigitsTask {
 //   x  [pairs][tile_rows][2]    w  [pairs][tile_columns][2]
 //
 // Digits are those of whole numbers of 24 bits, or of 16, made positive so that the digits of x
-// have no sign and those of w, bytes, may have one:
-//   x[m,k] = scale * (65536 * u0 + 256 * u1 + u2 + low / 256 - 2^23)     three digits, 0 <= u <=
-//   255 x[m,k] = scale * (256 * u0 + u1 + low / 256 - 2^15)                  two digits
+// have no sign and those of w, bytes, may have one. Three digits, or two, 0 <= u <= 255:
+//   x[m,k] = scale * (65536 * u0 + 256 * u1 + u2 + low / 256 - 2^23)
+//   x[m,k] = scale * (256 * u0 + u1 + low / 256 - 2^15)
 // with a low part of one digit, left out likewise. 2^23 times the sum of the codes is the same for
 // all rows of x: that sum is an offset from which products are added up.
 
