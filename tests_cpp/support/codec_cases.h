@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "nybble/base/half.h"
 #include "nybble/kernels/qmm/codec_kernels.h"
 #include "support/guarded.h"
 #include "support/quantized_cases.h"
@@ -91,6 +92,17 @@ inline std::vector<float> normal_floats(size_t count, uint32_t seed = 3) {
   std::normal_distribution<float> normal;
   std::vector<float> values(count);
   for (float& value : values) value = normal(random);
+  return values;
+}
+
+/// Normal bfloat16 within 2^7 of the largest: in 16 bits they have no residual, and need no low
+/// part.
+inline std::vector<float> bfloat16_floats(size_t count) {
+  std::vector<float> values = normal_floats(count);
+  for (float& value : values) {
+    value = std::copysign(std::max(std::abs(value), 0.0625f), value);
+    value = static_cast<float>(static_cast<bfloat16>(value));
+  }
   return values;
 }
 

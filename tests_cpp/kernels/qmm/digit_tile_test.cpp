@@ -108,14 +108,10 @@ struct DigitsOfX {
   }
 };
 
-/// Normal numbers; for two digits bfloat16 within 2^7 of the largest, which need no low part.
+/// Normal numbers that need no low part unless there are outliers.
 std::vector<float> normal_rows(size_t rows, size_t columns, size_t digits, bool outliers) {
-  std::vector<float> x = normal_floats(rows * columns);
-  for (float& value : x) {
-    if (digits != 2) continue;
-    value = std::copysign(std::max(std::abs(value), 0.0625f), value);
-    value = static_cast<float>(static_cast<bfloat16>(value));
-  }
+  const size_t count = rows * columns;
+  std::vector<float> x = digits == 2 ? bfloat16_floats(count) : normal_floats(count);
   if (outliers) x[columns / 2 + 3] = x[columns - 1] = 1000.0f;
   return x;
 }

@@ -196,12 +196,7 @@ TEST_P(NumbersOnTarget, TilesOfNumbersAndBytes) {
     for (const bool outliers : {false, true}) {
       for (const size_t rows : {size_t{1}, numbers->rows - 1, numbers->rows}) {
         SCOPED_TRACE(testing::Message() << "rows=" << rows << " outliers=" << outliers);
-        std::vector<float> x = normal_floats(rows * columns);
-        for (float& value : x) {
-          // Within 2^7 of the largest a bfloat16 has no residual, and needs no low part.
-          value = std::copysign(std::max(std::abs(value), 0.0625f), value);
-          value = static_cast<float>(static_cast<bfloat16>(value));
-        }
+        std::vector<float> x = bfloat16_floats(rows * columns);
         if (outliers) x[columns / 2 + 3] = x[columns - 1] = 1000.0f;
         const XPanel pairs(x, columns, group, *numbers, kernels, false);
         const XPanel quads(x, columns, group, *numbers, kernels, true);

@@ -176,12 +176,10 @@ GroupSums sums_of_group(const TilePanel& panel, size_t g, size_t column) {
   const size_t group = panel.w->group_size;
   const size_t columns = panel.tile_columns;
   if (panel.code_bytes == sizeof(int8_t)) {
-    auto left = zero;  // to subtract from both codes of a lane
-    if (panel.zeros != nullptr) {
-      const auto zeros = hn::LoadU(di, panel.zeros + g * columns + column);
-      left =
-          hn::BitCast(d16, hn::Or(hn::And(zeros, hn::Set(di, 0xffff)), hn::ShiftLeft<16>(zeros)));
-    }
+    // To subtract from both codes of a lane.
+    const auto zeros = hn::LoadU(di, panel.zeros + g * columns + column);
+    const auto left =
+        hn::BitCast(d16, hn::Or(hn::And(zeros, hn::Set(di, 0xffff)), hn::ShiftLeft<16>(zeros)));
     const auto* quads = static_cast<const int8_t*>(panel.codes) + g * group * columns + 4 * column;
     for (size_t i = 0; i < group / 4; ++i, quads += 4 * columns) {
       const auto quad = hn::LoadU(d16, reinterpret_cast<const int16_t*>(quads));

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "nybble/kernels/qmm/codec_kernels.h"
 #include "nybble/kernels/qmm/judgement-inl.h"
@@ -74,25 +73,15 @@ HWY_INLINE void transpose_lanes(ColumnsVector* lines) {
   for (size_t i = 0; i < 16; ++i) lines[i] = columns[i];
 }
 
-/// 16 rows of w of a panel, as many as there are: past the last one the last again, of which nobody
-/// reads what becomes.
+/// 16 rows of w of a panel (PanelRows).
 template <class Codec>
 class SixteenRows {
  public:
   SixteenRows(const TilePanel& panel, size_t first)
-      : panel_(panel), first_(first), groups_(panel.columns / panel.w->group_size) {
-    const PackedMatrix& w = *panel.w;
-    const size_t bytes = panel.columns * Codec::kBits / 8;
-    for (size_t n = 0; n < kColumnsLanes; ++n) {
-      row_[n] = panel.first_row + HWY_MIN(first + n, panel.rows - 1);
-      const auto* codes = reinterpret_cast<const uint8_t*>(
-          w.codes + static_cast<ptrdiff_t>(row_[n]) * w.codes_stride);
-      codes_[n] = codes + panel.first_column * Codec::kBits / 8;
-      ends_[n] = codes + w.columns * Codec::kBits / 8;
-      // The next panel's: no hardware follows so many rows of so few lines each.
-      for (size_t line = 0; line < bytes; line += 64) hwy::Prefetch(codes_[n] + bytes + line);
-    }
-  }
+      : panel_(panel),
+        first_(first),
+        groups_(panel.columns / panel.w->group_size),
+        rows_(PanelRows<kColumnsLanes>::template of<Codec>(panel, first)) {}
 
   void unpack() {
     load_scales();
@@ -116,7 +105,7 @@ class SixteenRows {
     ColumnsVector scale_columns[kColumnsLanes];
     ColumnsVector bias_columns[kColumnsLanes];
     for (size_t n = 0; n < kColumnsLanes; ++n) {
-      group_scales.load(row_[n], panel_.first_column / panel_.w->group_size, groups_, 1,
+      group_scales.load(rows_.row[n], panel_.first_column / panel_.w->group_size, groups_, 1,
                         Codec::kZero, Codec::kStep, scales[n], biases[n]);
       scale_columns[n] = hn::BitCast(d, hn::Load(df, scales[n]));
       bias_columns[n] = hn::BitCast(d, hn::Load(df, biases[n]));
@@ -176,10 +165,10 @@ class SixteenRows {
     for (size_t n = 0; n < kColumnsLanes; ++n) {
       PieceVector codes[1];
       if (HWY_LIKELY(both)) {
-        load_pieces<Codec, 1>(codes_[n] + bytes, ends_[n], codes);
+        load_pieces<Codec, 1>(rows_.codes[n] + bytes, rows_.ends[n], codes);
       } else {
         CodesVector last[1];
-        load_piece<Codec, 1>(codes_[n] + bytes, ends_[n], last);
+        load_piece<Codec, 1>(rows_.codes[n] + bytes, rows_.ends[n], last);
         codes[0] = hn::ZeroExtendVector(d, last[0]);
       }
       lines[n] = hn::BitCast(ColumnsTag(), codes[0]);
@@ -215,9 +204,7 @@ class SixteenRows {
   const TilePanel& panel_;
   size_t first_;
   size_t groups_;
-  size_t row_[kColumnsLanes];
-  const uint8_t* codes_[kColumnsLanes];
-  const uint8_t* ends_[kColumnsLanes];
+  PanelRows<kColumnsLanes> rows_;
   alignas(64) int32_t zeros_[kMaxPanelGroups][kColumnsLanes];
 };
 

@@ -9,7 +9,6 @@
 #define NYBBLE_KERNELS_QMM_DIGIT_TILE_INL_H
 #endif
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -20,6 +19,7 @@
 #include "nybble/kernels/qmm/panel-inl.h"
 #include "nybble/kernels/qmm/rounding-inl.h"
 #include "nybble/kernels/simd/dot8-inl.h"
+#include "nybble/kernels/simd/registers-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nybble::HWY_NAMESPACE {

@@ -178,25 +178,26 @@ HWY_INLINE void store_floats(const uint8_t (*bytes)[kBlock], size_t half, const 
   }
 }
 
-/// 8 rows of w from a column on, as many as there are: past the last one the last again, of which
-/// nobody reads what becomes.
-struct EightRows {
-  const uint8_t* codes[8];
-  const uint8_t* ends[8];
-  size_t row[8];
+/// kRows rows of w from a column on, as many as there are: past the last one the last again, of
+/// which nobody reads what becomes.
+template <size_t kRows>
+struct PanelRows {
+  const uint8_t* codes[kRows];
+  const uint8_t* ends[kRows];
+  size_t row[kRows];
 
   template <class Codec>
-  static EightRows of(const TilePanel& panel, size_t first) {
+  static PanelRows of(const TilePanel& panel, size_t first) {
     const PackedMatrix& w = *panel.w;
-    EightRows rows;
-    for (size_t n = 0; n < 8; ++n) {
+    PanelRows rows;
+    for (size_t n = 0; n < kRows; ++n) {
       rows.row[n] = panel.first_row + HWY_MIN(first + n, panel.rows - 1);
       const auto* codes = reinterpret_cast<const uint8_t*>(
           w.codes + static_cast<ptrdiff_t>(rows.row[n]) * w.codes_stride);
       rows.codes[n] = codes + panel.first_column * Codec::kBits / 8;
       rows.ends[n] = codes + w.columns * Codec::kBits / 8;
-      // The next panel's: no hardware follows eight rows of so few lines each. Unpacking to floats
-      // took 1.3 times as long without.
+      // The next panel's: no hardware follows so many rows of so few lines each. Unpacking to
+      // floats took 1.3 times as long without.
       const size_t bytes = panel.columns * Codec::kBits / 8;
       for (size_t line = 0; line < bytes; line += 64) hwy::Prefetch(rows.codes[n] + bytes + line);
     }
@@ -206,7 +207,7 @@ struct EightRows {
   /// The next block of every row as bytes.
   template <class Codec>
   HWY_INLINE void next_block(uint8_t (*bytes)[kBlock]) {
-    for (size_t n = 0; n < 8; ++n) {
+    for (size_t n = 0; n < kRows; ++n) {
       CodesVector vectors[kBlockVectors];
       Codec::load(codes[n], ends[n], vectors);
       for (size_t v = 0; v < kBlockVectors; ++v) {
@@ -216,6 +217,8 @@ struct EightRows {
     }
   }
 };
+
+using EightRows = PanelRows<8>;
 
 /// Scales, rests and zeros of 8 rows, group after group. Without zeros the rests are the biases.
 template <class Codec>

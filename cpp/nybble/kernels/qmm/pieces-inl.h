@@ -54,6 +54,17 @@ HWY_INLINE void load_piece(const uint8_t* from, const uint8_t* end, CodesVector*
 
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
+/// 16 bytes twice, and the next 16 twice.
+HWY_INLINE hn::Vec<hn::Repartition<uint32_t, PieceTag>> load_halves_twice(const uint8_t* from) {
+  const hn::Repartition<uint32_t, PieceTag> d32;
+  const hn::CappedTag<uint32_t, 8> half;
+  alignas(64) static constexpr int32_t kRepeated[16] = {0, 1, 2, 3, 0, 1, 2, 3,
+                                                        4, 5, 6, 7, 4, 5, 6, 7};
+  const auto both =
+      hn::ZeroExtendVector(d32, hn::LoadU(half, reinterpret_cast<const uint32_t*>(from)));
+  return hn::TableLookupLanes(both, hn::SetTableIndices(d32, kRepeated));
+}
+
 /// 64 bytes: code (i / 16) of byte i % 16 of each of two pieces, or (i / 8) of i % 8.
 template <size_t kBits>
 HWY_INLINE void load_shifted_pieces(const uint8_t* from, PieceVector* codes) {
@@ -63,15 +74,10 @@ HWY_INLINE void load_shifted_pieces(const uint8_t* from, PieceVector* codes) {
   const hn::Repartition<uint64_t, PieceTag> d64;
   const auto mask = hn::Set(d, uint8_t{(1u << kBits) - 1});
   if constexpr (kBits == 2) {
-    alignas(64) static constexpr int32_t kRepeated[16] = {0, 1, 2, 3, 0, 1, 2, 3,
-                                                          4, 5, 6, 7, 4, 5, 6, 7};
     alignas(64) static constexpr uint32_t kShifts[2][16] = {
         {0, 0, 0, 0, 2, 2, 2, 2, 0, 0, 0, 0, 2, 2, 2, 2},
         {4, 4, 4, 4, 6, 6, 6, 6, 4, 4, 4, 4, 6, 6, 6, 6}};
-    const hn::CappedTag<uint32_t, 8> half;
-    const auto both =
-        hn::ZeroExtendVector(d32, hn::LoadU(half, reinterpret_cast<const uint32_t*>(from)));
-    const auto bytes = hn::TableLookupLanes(both, hn::SetTableIndices(d32, kRepeated));
+    const auto bytes = load_halves_twice(from);
     codes[0] = hn::And(hn::BitCast(d, hn::Shr(bytes, hn::Load(d32, kShifts[0]))), mask);
     codes[1] = hn::And(hn::BitCast(d, hn::Shr(bytes, hn::Load(d32, kShifts[1]))), mask);
   } else {
@@ -91,15 +97,10 @@ HWY_INLINE void load_shifted_pieces(const uint8_t* from, PieceVector* codes) {
 HWY_INLINE PieceVector load_blocks_of_4_bits(const uint8_t* from) {
   const PieceTag d;
   const hn::Repartition<uint32_t, PieceTag> d32;
-  const hn::CappedTag<uint32_t, 8> half;
-  alignas(64) static constexpr int32_t kRepeated[16] = {0, 1, 2, 3, 0, 1, 2, 3,
-                                                        4, 5, 6, 7, 4, 5, 6, 7};
   alignas(64) static constexpr uint32_t kShifts[16] = {0, 0, 0, 0, 4, 4, 4, 4,
                                                        0, 0, 0, 0, 4, 4, 4, 4};
-  const auto both =
-      hn::ZeroExtendVector(d32, hn::LoadU(half, reinterpret_cast<const uint32_t*>(from)));
-  const auto bytes = hn::TableLookupLanes(both, hn::SetTableIndices(d32, kRepeated));
-  return hn::And(hn::BitCast(d, hn::Shr(bytes, hn::Load(d32, kShifts))), hn::Set(d, uint8_t{0x0f}));
+  const auto shifted = hn::Shr(load_halves_twice(from), hn::Load(d32, kShifts));
+  return hn::And(hn::BitCast(d, shifted), hn::Set(d, uint8_t{0x0f}));
 }
 
 #if NYBBLE_X86_VBMI
