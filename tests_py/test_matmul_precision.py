@@ -239,7 +239,8 @@ INPUTS = [
 def assert_inputs_keep_contract(format_, inputs, seed=1):
     random = np.random.default_rng(seed)
     least = max(format_[2], 32)
-    for m, k, dtype in itertools.product([1, 20], [least, max(4 * least, 256)], DTYPES):
+    shapes = [*itertools.product([1, 20], [least, max(4 * least, 256)]), (11, 1152)]
+    for (m, k), dtype in itertools.product(shapes, DTYPES):
         x, w = inputs(random, m, 33, k)
         x = rounded_to(x.astype(np.float32), dtype)
         assert_keeps_contract(Matrix.of(w, format_), x, dtype)
@@ -354,7 +355,7 @@ def test_random_products(format_, dtype, scales, transpose, data, seed):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("m", [1, 3, 20])
+@pytest.mark.parametrize("m", [1, 3, 7, 20])
 def test_long_rows(m, dtype):
     random = np.random.default_rng(0)
     for format_ in [("affine", 4, 64), ("affine", 8, 32), ("affine", 3, 128), ("nvfp4", 4, 16)]:
@@ -394,7 +395,7 @@ def test_medium_counts_in_the_largest_of_each_group(format_):
 
 
 @pytest.mark.parametrize("format_", [("affine", 4, 32), ("affine", 2, 128), ("nvfp4", 4, 16)])
-@pytest.mark.parametrize("m", [1, 20])
+@pytest.mark.parametrize("m", [1, 6, 20])
 def test_medium_in_long_rows(format_, m):
     random = np.random.default_rng(0)
     x, w = normal(random, m, 5, 2560)
@@ -507,9 +508,9 @@ def test_threads_do_not_matter(format_, how):
 
 
 @each_format
-def test_memory_layout_does_not_matter(format_):
+@pytest.mark.parametrize("k", [256, 1152])
+def test_memory_layout_does_not_matter(format_, k):
     random = np.random.default_rng(0)
-    k = max(format_[2], 32) * 2
     n = 12
     cache = Matrix.of(random.normal(size=(2, 3, 40, k)), format_)
     sliced = [part[..., 5 : 5 + n, :] for part in cache.parts]

@@ -148,7 +148,9 @@ struct SplitRows {
                   .residuals = residuals.back()->data(),
                   .residual_unit = 0.0f,
                   .wild = wild.back().data(),
-                  .wild_count = 0};
+                  .wild_count = 0,
+                  .high_sums = nullptr,
+                  .low_sums = nullptr};
     split_row()(guarded.data(), columns, layout, row);
     rows.push_back(row);
   }

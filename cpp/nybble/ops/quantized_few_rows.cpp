@@ -1,145 +1,22 @@
 // Products of few rows of x: the time is that of reading w, so it is read once and unpacked in
 // registers.
 
-#include <array>
-#include <cstring>
-#include <vector>
+#include <algorithm>
 
-#include "nybble/base/stream.h"
 #include "nybble/base/thread_pool.h"
-#include "nybble/ops/matmul_precision.h"
-#include "nybble/ops/quantized_work.h"
+#include "nybble/ops/quantized_few_x.h"
 
 namespace nybble {
 namespace {
 
-// Rows of w between two stores of results, and columns of y between two tasks.
+// Rows of w between two stores of results.
 constexpr size_t kStoredRows = 64;
-constexpr size_t kScalesPadding = 16;  // of PlanesRow
-// Splitting and judging short rows takes longer than multiplying them in floats: 1.1 (M=1) to 1.5
-// times at 256 columns, 1.8 to 2.5 times at 64.
-constexpr size_t kMostColumnsOfFloats = 256;
-
-size_t plane_count(const QuantizedWork& work) {
-  if (matmul_precision() == MatmulPrecision::kMedium) return 1;
-  return work.x.dtype() == Dtype::kFloat32 || work.inner < kLeastColumnsOf16Bits ? 3 : 2;
-}
-
-/// All rows of x in the form that the kernels take.
-class PreparedRows {
- public:
-  PreparedRows(const QuantizedWork& work, const CodecKernels* kernels)
-      : work_(work), kernels_(kernels), rows_(float_rows(work)) {
-    if (kernels_ == nullptr) return;
-    if (takes_planes()) {
-      split();
-      has_planes_ = kernels_->multiply_floats == nullptr || !all_wild();
-      if (kernels_->multiply_floats == nullptr || !any_wild()) return;
-    }
-    if (kernels_->multiply_floats != nullptr) reorder();
-  }
-
-  /// False also where no row has any: nothing but floats is left to multiply.
-  bool has_planes() const { return has_planes_; }
-  const FloatRows& rows() const { return rows_; }
-  const PlanesRow& planes(size_t batch, size_t row) const {
-    return planes_[batch * work_.rows + row];
-  }
-  const PlanesLayout& layout() const { return layout_; }
-  /// In float_order; nullptr if there was no need.
-  const float* reordered(size_t batch, size_t row) const {
-    if (reordered_ == nullptr) return nullptr;
-    return static_cast<const float*>(reordered_->data()) + (batch * work_.rows + row) * work_.inner;
-  }
-
- private:
-  bool takes_planes() const {
-    if (kernels_->multiply_planes == nullptr) return false;
-    return work_.inner > kMostColumnsOfFloats || kernels_->multiply_floats == nullptr ||
-           matmul_precision() == MatmulPrecision::kMedium;
-  }
-
-  template <class F>
-  void for_all_rows(F&& f) {
-    const auto rows = static_cast<int64_t>(work_.batches * work_.rows);
-    parallel_ranges(rows, kPackNanoseconds * static_cast<double>(work_.inner),
-                    [&](int64_t first, int64_t last) {
-                      for (auto row = static_cast<size_t>(first); row < static_cast<size_t>(last);
-                           ++row) {
-                        f(row, rows_.at(row / work_.rows, row % work_.rows));
-                      }
-                    });
-  }
-
-  void split() {
-    const size_t piece = digits_piece(work_, *kernels_);
-    layout_ = {.planes = plane_count(work_),
-               .piece = piece,
-               .entry = std::min(static_cast<size_t>(work_.w.quantization().group_size), piece),
-               .order = piece == kCodeBlock ? kernels_->byte_order : kernels_->pair_order,
-               .whole_sums = kernels_->whole_sums,
-               .pieces_at_once = kernels_->pieces_at_once,
-               .wide = false};
-    const size_t count = work_.batches * work_.rows;
-    const size_t entries = work_.inner / layout_.entry;
-    const size_t padded = divide_up(entries, kScalesPadding) * kScalesPadding;
-    const size_t planes_bytes = layout_.row_bytes(work_.inner);
-    const size_t wild_bytes = work_.inner / piece * sizeof(uint32_t);
-    // Rows begin on lines, or each vector would be on two.
-    const size_t row_bytes =
-        divide_up(planes_bytes + 3 * padded * sizeof(float) + wild_bytes, kLineBytes) * kLineBytes;
-    memory_ = Buffer::allocate(count * row_bytes);
-    planes_.resize(count);
-    const SplitRow split_into = split_row();
-    for_all_rows([&](size_t row, const float* x) {
-      auto* bytes = static_cast<std::byte*>(memory_->data()) + row * row_bytes;
-      PlanesRow& to = planes_[row];
-      to.planes = reinterpret_cast<int8_t*>(bytes);
-      to.scales = reinterpret_cast<float*>(bytes + planes_bytes);
-      to.sums = to.scales + padded;
-      to.residuals = to.sums + padded;
-      to.wild = reinterpret_cast<uint32_t*>(to.residuals + padded);
-      PlanesLayout layout = layout_;
-      layout.wide = kernels_->has_wide[layout.planes] &&
-                    row % work_.rows < work_.rows / kWideRows * kWideRows;
-      split_into(x, work_.inner, layout, to);
-      std::fill(to.scales + entries, to.scales + padded, 0.0f);
-      std::fill(to.sums + entries, to.sums + padded, 0.0f);
-      std::fill(to.residuals + entries, to.residuals + padded, 0.0f);
-    });
-  }
-
-  bool any_wild() const {
-    return std::any_of(planes_.begin(), planes_.end(),
-                       [](const PlanesRow& row) { return row.wild_count != 0; });
-  }
-
-  bool all_wild() const {
-    const size_t pieces = work_.inner / layout_.piece;
-    return std::all_of(planes_.begin(), planes_.end(),
-                       [&](const PlanesRow& row) { return row.wild_count == pieces; });
-  }
-
-  void reorder() {
-    reordered_ = Buffer::allocate(work_.batches * work_.rows * work_.inner * sizeof(float));
-    const uint8_t* order = kernels_->float_order;
-    for_all_rows([&](size_t row, const float* x) {
-      float* to = static_cast<float*>(reordered_->data()) + row * work_.inner;
-      for (size_t k = 0; k < work_.inner; k += kCodeBlock) {
-        for (size_t i = 0; i < kCodeBlock; ++i) to[k + i] = x[k + order[i]];
-      }
-    });
-  }
-
-  const QuantizedWork& work_;
-  const CodecKernels* kernels_;
-  FloatRows rows_;
-  PlanesLayout layout_{};
-  bool has_planes_ = false;
-  std::vector<PlanesRow> planes_;
-  std::shared_ptr<Buffer> memory_;
-  std::shared_ptr<Buffer> reordered_;
-};
+static_assert(kStoredRows % kFewTileColumns == 0);
+// Columns of w that tiles are given at once. What is fetched of the next rows meanwhile should not
+// be more lines than can be on their way: with 512 columns 8 rows took 1.1 times as long.
+constexpr size_t kFewTileDepth = 256;
+// Columns that are added up in float; their scales are loaded together.
+constexpr size_t kMostPartColumns = 1024;
 
 /// What a task adds up: [rows of x][kStoredRows].
 struct Sums {
@@ -156,7 +33,7 @@ struct Sums {
 struct RowsOfW {
   const QuantizedWork& work;
   const CodecKernels* kernels;
-  const PreparedRows& x;
+  const FewRows& x;
   const PackedMatrix& w;
   size_t batch;
   size_t first_row;
@@ -165,16 +42,11 @@ struct RowsOfW {
 
   void multiply() const {
     if (x.has_planes()) {
-      kernels->multiply_planes({.w = &w,
-                                .x = &x.planes(batch, 0),
-                                .rows = work.rows,
-                                .planes = x.layout().planes,
-                                .piece = x.layout().piece,
-                                .first_row = first_row,
-                                .rows_of_w = count,
-                                .sums = sums.products,
-                                .judgements = sums.judgements,
-                                .sums_stride = kStoredRows});
+      if (x.in_tiles()) {
+        for (size_t n = 0; n < count; n += kFewTileColumns) multiply_tiles(n);
+      } else {
+        multiply_planes();
+      }
       for (size_t m = 0; m < work.rows; ++m) {
         multiply_wild(m);
         if (x.layout().planes > 1) multiply_doubtful(m);
@@ -185,6 +57,83 @@ struct RowsOfW {
   }
 
  private:
+  void multiply_planes() const {
+    kernels->multiply_planes({.w = &w,
+                              .x = &x.planes(batch, 0),
+                              .rows = work.rows,
+                              .planes = x.layout().planes,
+                              .piece = x.layout().piece,
+                              .first_row = first_row,
+                              .rows_of_w = count,
+                              .sums = sums.products,
+                              .judgements = sums.judgements,
+                              .sums_stride = kStoredRows});
+  }
+
+  /// The planes of all rows of x by rows n .. n + kFewTileColumns - 1 of w.
+  void multiply_tiles(size_t n) const {
+    alignas(64) uint8_t codes[kFewTileDepth * kFewTileColumns];
+    alignas(64) float scales[kMaxPanelGroups * kFewTileColumns];
+    alignas(64) float rests[kMaxPanelGroups * kFewTileColumns];
+    alignas(64) float largest[kMaxPanelGroups * kFewTileColumns];
+    alignas(64) int32_t zeros[kMaxPanelGroups * kFewTileColumns];
+    const size_t rows_of_w = std::min(kFewTileColumns, count - n);
+    const FewKernels::ByRows& multiply =
+        numbers_kernels()->few[static_cast<size_t>(kernels->few_codes)].multiply[x.layout().planes];
+    const size_t entry = x.layout().entry;
+    FewTileSums tile_sums[kFewRows];
+    std::fill_n(tile_sums, work.rows, FewTileSums{});
+    TilePanel panel{.w = &w,
+                    .first_row = first_row + n,
+                    .rows = rows_of_w,
+                    .tile_columns = kFewTileColumns,
+                    .first_column = 0,
+                    .columns = 0,
+                    .code_bytes = 1,
+                    .codes = codes,
+                    .scales = scales,
+                    .rests = rests,
+                    .largest = largest,
+                    .zeros = zeros,
+                    .offsets = nullptr,
+                    .rows_ahead = kFewTileColumns};
+    const size_t part = std::min(kMaxPanelGroups * w.group_size, kMostPartColumns);
+    for (size_t first = 0; first < work.inner; first += part) {
+      const size_t last = std::min(first + part, work.inner);
+      panel.first_column = first;
+      panel.columns = last - first;
+      kernels->unpack_scales(panel);
+      for (size_t k = first; k < last; k += panel.columns) {
+        panel.first_column = k;
+        panel.columns = std::min(kFewTileDepth, last - k);
+        kernels->unpack_words(panel);
+        const size_t group = (k - first) / w.group_size * kFewTileColumns;
+        for (size_t t = 0; t < x.tiles_per_batch(); ++t) {
+          const FewRows::Tile& tile = x.tile(batch, t);
+          multiply[tile.rows - kLeastFewTileRows]({.x = tile.digits_from(k, x.layout().planes),
+                                                   .x_entries = tile.entries_from(k / entry),
+                                                   .w = codes,
+                                                   .w_scales = scales + group,
+                                                   .w_rests = rests + group,
+                                                   .w_largest = largest + group,
+                                                   .w_zeros = zeros + group,
+                                                   .entries = panel.columns / entry,
+                                                   .entry_quads = entry / 4,
+                                                   .group_entries = w.group_size / entry,
+                                                   .ends_part = k + panel.columns == last,
+                                                   .sums = tile_sums + tile.first_row});
+        }
+      }
+    }
+    for (size_t m = 0; m < work.rows; ++m) {
+      for (size_t i = 0; i < rows_of_w; ++i) {
+        const size_t at = m * kStoredRows + n + i;
+        sums.products[at] += tile_sums[m].products[i];
+        sums.judgements[at] = {double{tile_sums[m].sizes[i]}, double{tile_sums[m].variances[i]}};
+      }
+    }
+  }
+
   /// The pieces of row m that have no planes, neighbours together.
   void multiply_wild(size_t m) const {
     const PlanesRow& row = x.planes(batch, m);
@@ -249,8 +198,8 @@ struct RowsOfW {
 };
 
 /// Rows first .. first + count - 1 of the w of a batch.
-void multiply_rows_of_w(const QuantizedWork& work, const CodecKernels* kernels,
-                        const PreparedRows& x, size_t batch, size_t first, size_t count) {
+void multiply_rows_of_w(const QuantizedWork& work, const CodecKernels* kernels, const FewRows& x,
+                        size_t batch, size_t first, size_t count) {
   const PackedMatrix w = work.w.at(static_cast<int64_t>(batch));
   if (kernels == nullptr || (!x.has_planes() && kernels->multiply_floats == nullptr)) {
     return multiply_few_rows({.kernels = work.kernels,
@@ -277,7 +226,7 @@ void multiply_rows_of_w(const QuantizedWork& work, const CodecKernels* kernels,
 
 void multiply_few_by_rows(const QuantizedWork& work) {
   const CodecKernels* kernels = block_kernels(work);
-  const PreparedRows x(work, kernels);
+  const FewRows x(work, kernels);
   const size_t columns = work.columns;
   const auto tasks = static_cast<int64_t>(work.batches * columns);
   const double cost_ns = work.cost_ns() / static_cast<double>(tasks);

@@ -93,6 +93,9 @@ void pack_panel(const QuantizedWork& work, const PanelOrder& order, size_t batch
 /// All of them.
 std::shared_ptr<Buffer> pack_x(const QuantizedWork& work, const PanelOrder& order);
 
+/// Whether rows of x, few of them, are multiplied in tiles (FewTile) and not row by row of w.
+bool takes_few_tiles(const QuantizedWork& work, const CodecKernels* kernels);
+
 /// y = x . w^T for up to kFewRows rows of x: w is read once, from memory to registers.
 void multiply_few_by_rows(const QuantizedWork& work);
 /// y = x . w likewise; false, and nothing done, if this instruction set has no kernels for that.

@@ -34,6 +34,7 @@ const CodecKernels* codec_kernels_of() {
 template <class Codec>
 const CodecKernels* codec_kernels_of() {
   static constexpr BlockOrder kFloatOrder = float_order<Codec>();
+  static constexpr BlockOrder kFewOrder = few_order<Codec>();
   static constexpr CodecKernels kernels = [] {
     CodecKernels table{};
     if constexpr (kHasPlanes<Codec>) {
@@ -46,6 +47,8 @@ const CodecKernels* codec_kernels_of() {
       table.unpack_floats = &unpack_floats<Codec>;
 #if NYBBLE_X86_VNNI
       table.unpack_digits = &unpack_digits<Codec>;
+      table.unpack_words = &unpack_words<Codec>;
+      table.unpack_scales = &unpack_scales<Codec>;
 #endif
       table.digits_have_zeros = kDigitsHaveZeros<Codec>;
       table.run_quads = kAddsQuads ? kMaxGroupSize / 4 : 32767 / (2 * 127 * Codec::kLargest);
@@ -56,6 +59,8 @@ const CodecKernels* codec_kernels_of() {
       table.multiply_floats = &multiply_floats<Codec>;
       table.multiply_columns = &multiply_columns<Codec>;
     }
+    table.few_codes = few_codes<Codec>();
+    table.few_order = kFewOrder.data();
     table.byte_order = Codec::kOrder.data();
     if constexpr (kHasPlanes<Codec>) {
       table.pair_order = CodePair<Codec>::kOrder.data();

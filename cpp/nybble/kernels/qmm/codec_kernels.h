@@ -6,6 +6,7 @@
 // them to 0 and rounds them at the end. All kernels are for one thread, and none allocates or
 // throws.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -74,6 +75,10 @@ struct PlanesRow {
   float residual_unit;
   uint32_t* wild;  // the pieces that are, ascending
   size_t wild_count;
+  // [entries], written for FewTile: with three planes the sums of the digits p0 and p1, and of p2;
+  // with fewer those of the numbers, and 0.
+  int32_t* high_sums;
+  int32_t* low_sums;
 };
 
 /// How many vectors of sums lie behind the digits of a piece that are not wide.
@@ -90,6 +95,7 @@ struct PlanesLayout {
   bool whole_sums = false;    // CodecKernels::whole_sums
   size_t pieces_at_once = 1;  // CodecKernels::pieces_at_once
   bool wide = false;          // for one of kWideRows
+  size_t quads_apart = 0;     // x of FewTile: bytes from a quad to the next
 
   size_t digits_bytes() const { return piece * planes; }
   size_t sums() const { return wide ? 0 : sums_of_piece(planes, whole_sums); }
@@ -186,6 +192,58 @@ struct ColumnDigitsTask {
   Judgement* judgements;
 };
 
+// ---- Tiles of a few rows of x ----
+//
+// Planes of digits of kLeastFewTileRows to kMostFewTileRows rows of x, interleaved, by 16 rows of
+// w: a row of w is a lane, so that sums need not be added up across lanes. Sums of an entry are
+// exact but for three roundings. Judgements are those of planes with one sum to an entry,
+//   size = sum over entries of |sum x * w|
+// which is the less the more products an entry has: of random ones an eighth of sum |x * w| for 64.
+
+/// Rows of w in a panel of unpack_words, a lane each.
+inline constexpr size_t kFewTileColumns = 16;
+/// Of x: with three sums each they are three quarters of the registers.
+inline constexpr size_t kMostFewTileRows = 8;
+/// Of fewer what tiles save does not pay for the transposition of w.
+inline constexpr size_t kLeastFewTileRows = 4;
+
+/// What a word of a panel of unpack_words holds: four codes, in few_order, or eight of which the
+/// lower halves of bytes are four neighbours in that order and the upper halves the next four.
+enum class FewCodes { kBytes, kNibbles, kE2m1 };
+
+/// What PlanesRow has of an entry.
+struct EntryOfX {
+  float scale;
+  float sum;
+  float residual;
+  int32_t high;
+  int32_t low;
+};
+
+/// What is added up of a row of x, by rows of w.
+struct FewTileSums {
+  alignas(64) double products[kFewTileColumns];
+  alignas(64) float part[kFewTileColumns];       // of them, until it is added to `products`
+  alignas(64) float sizes[kFewTileColumns];      // not written with one plane
+  alignas(64) float variances[kFewTileColumns];  // in units of residual_unit^2; likewise
+};
+
+/// Adds the products of some columns, an entry of which is a part of a group, or all of it.
+struct FewTile {
+  const int8_t* x;            // [entries][entry_quads][rows][planes][4]
+  const EntryOfX* x_entries;  // [entries][rows]
+  const uint8_t* w;           // unpack_words
+  const float* w_scales;      // [groups][kFewTileColumns], as all of w, from unpack_scales
+  const float* w_rests;
+  const float* w_largest;
+  const int32_t* w_zeros;
+  size_t entries;
+  size_t entry_quads;    // a multiple of 4
+  size_t group_entries;  // of a group
+  bool ends_part;        // behind as many groups as may be added up in float
+  FewTileSums* sums;     // [rows]
+};
+
 // ---- Tiles of whole numbers, for many rows of x ----
 //
 // x[m,k] = scale * (number + low / 65536) with numbers of 16 bits; `low` is left out where the
@@ -246,6 +304,10 @@ inline constexpr size_t kMaxPanelGroups = 16;
 /// of 32; at most kMaxPanelGroups groups.
 ///   numbers  int16_t [columns / 2][tile_columns][2]    codes - zero
 ///   bytes    uint8_t [columns / 4][tile_columns][4]    codes; rests are biases
+///   words    uint32_t [..][tile_columns]               FewCodes, and nothing else: columns may be
+///                                                      any multiple of 32, tile_columns is
+///                                                      kFewTileColumns; the rest from
+///                                                      unpack_scales
 ///   digits   int8_t  [columns / 4][tile_columns][4]    codes - zero, of 8 bits codes - 128
 ///   floats   float   [columns][tile_columns]           scale * (codes - zero), in the order of
 ///   columns
@@ -262,9 +324,13 @@ struct TilePanel {
   float* rests;    // [groups][tile_columns]
   float* largest;  // [groups][tile_columns]: the largest |w| of a code; not written with bytes
   // [groups][tile_columns], written with digits: what is left to subtract from the codes (nullptr
-  // unless CodecKernels::digits_have_zeros), and -128 times their sum.
+  // unless CodecKernels::digits_have_zeros), and -128 times their sum. From unpack_scales
+  // what is to be added to the codes, and no offsets.
   int32_t* zeros;
   int32_t* offsets;
+  // With digits, words and scales: these columns of so many rows on are fetched; 0: the columns
+  // behind these.
+  size_t rows_ahead;
 };
 
 /// c[i * c_stride + j] += sum_k x[i,k] * w[j,k], all tile_rows x tile_columns of it.
@@ -310,6 +376,14 @@ struct DigitsKernels {
   void (*multiply)(const DigitsTile& tile);
 };
 
+/// The products of a FewTile; nullptr where planes are faster.
+struct FewKernels {
+  using ByRows =
+      std::array<void (*)(const FewTile& tile), kMostFewTileRows - kLeastFewTileRows + 1>;
+  /// By planes, 1 to 3, and rows of x beyond kLeastFewTileRows.
+  ByRows multiply[4];
+};
+
 /// What all codecs have in common.
 struct NumbersKernels {
   size_t rows;     // of x in a tile
@@ -322,6 +396,8 @@ struct NumbersKernels {
   void (*multiply_bytes)(const NumbersTile& tile);
   /// By how many digits x has, 2 or 3.
   DigitsKernels digits[4];
+  /// By FewCodes.
+  FewKernels few[3];
 };
 /// Those of the instruction set in use; nullptr on the scalar one.
 const NumbersKernels* numbers_kernels();
@@ -335,6 +411,8 @@ struct CodecKernels {
   void (*unpack_numbers)(const TilePanel& panel);
   void (*unpack_bytes)(const TilePanel& panel);
   void (*unpack_digits)(const TilePanel& panel);
+  void (*unpack_words)(const TilePanel& panel);
+  void (*unpack_scales)(const TilePanel& panel);
   void (*unpack_floats)(const TilePanel& panel);
   /// Three planes: products with a piece fit 32 bits, so that sums need not be in two parts.
   bool whole_sums;
@@ -348,6 +426,8 @@ struct CodecKernels {
   bool digits_have_zeros;
   /// Of bytes whose products by 127 fit the sums there are; 0 if not even one does.
   size_t run_quads;
+  FewCodes few_codes;
+  const uint8_t* few_order;    // [32]: the place within a block of the code that FewTile's x meets
   const uint8_t* byte_order;   // [32]: the place within a block of the code in byte i
   const uint8_t* pair_order;   // [64]: likewise in two blocks, which planes of 64 columns go by
   const uint8_t* float_order;  // [32]: the place within a block of float i

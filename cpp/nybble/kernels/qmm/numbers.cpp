@@ -13,6 +13,7 @@
 #include "hwy/foreach_target.h"  // must precede highway.h
 #include "hwy/highway.h"
 #include "nybble/kernels/qmm/digit_tile-inl.h"
+#include "nybble/kernels/qmm/few_tile-inl.h"
 #include "nybble/kernels/qmm/number_tile-inl.h"
 #include "nybble/kernels/qmm/panel-inl.h"
 #include "nybble/kernels/qmm/rounding-inl.h"
@@ -334,8 +335,11 @@ const NumbersKernels* numbers_table() {
                  {},
                  {kDigitRows<2>, &pack_with_low<2, 8, store_digits<2>>, &multiply_digits<2>},
                  {kDigitRows<3>, &pack_with_low<3, 8, store_digits<3>>, &multiply_digits<3>}},
+      .few = {few_kernels<FewCodes::kBytes>(), few_kernels<FewCodes::kNibbles>(),
+              few_kernels<FewCodes::kE2m1>()},
 #else
       .digits = {},
+      .few = {},
 #endif
   };
   return &kernels;

@@ -196,12 +196,18 @@ struct PanelRows {
           w.codes + static_cast<ptrdiff_t>(rows.row[n]) * w.codes_stride);
       rows.codes[n] = codes + panel.first_column * Codec::kBits / 8;
       rows.ends[n] = codes + w.columns * Codec::kBits / 8;
-      // The next panel's: no hardware follows so many rows of so few lines each. Unpacking to
-      // floats took 1.3 times as long without.
-      const size_t bytes = panel.columns * Codec::kBits / 8;
-      for (size_t line = 0; line < bytes; line += 64) hwy::Prefetch(rows.codes[n] + bytes + line);
     }
     return rows;
+  }
+
+  /// The next panel's: no hardware follows so many rows of so few lines each. Unpacking to floats
+  /// took 1.3 times as long without.
+  template <class Codec>
+  HWY_INLINE void fetch_next(const TilePanel& panel) const {
+    const size_t bytes = panel.columns * Codec::kBits / 8;
+    for (const uint8_t* row : codes) {
+      for (size_t line = 0; line < bytes; line += 64) hwy::Prefetch(row + bytes + line);
+    }
   }
 
   /// The next block of every row as bytes.
@@ -288,6 +294,7 @@ void unpack_numbers(const TilePanel& panel) {
   const uint8_t* places = pair_places(group);
   for (size_t first = 0; first < panel.tile_columns; first += 8) {
     EightRows rows = EightRows::of<Codec>(panel, first);
+    rows.fetch_next<Codec>(panel);
     const EightScales<Codec> scales(panel, rows, first, true);
     alignas(32) int16_t zeros[kMaxPanelGroups][16];
     for (size_t g = 0; g < panel.columns / group; ++g) {
@@ -309,6 +316,7 @@ void unpack_bytes(const TilePanel& panel) {
   const uint8_t* places = quad_places(panel.w->group_size);
   for (size_t first = 0; first < panel.tile_columns; first += 8) {
     EightRows rows = EightRows::of<Codec>(panel, first);
+    rows.fetch_next<Codec>(panel);
     const EightScales<Codec> scales(panel, rows, first, false);
     auto* to = static_cast<uint8_t*>(panel.codes) + 4 * first;
     for (size_t k = 0; k < panel.columns; k += kBlock, to += kBlock * panel.tile_columns) {
@@ -325,6 +333,7 @@ void unpack_floats(const TilePanel& panel) {
   const size_t group = panel.w->group_size;
   for (size_t first = 0; first < panel.tile_columns; first += 8) {
     EightRows rows = EightRows::of<Codec>(panel, first);
+    rows.fetch_next<Codec>(panel);
     const EightScales<Codec> scales(panel, rows, first, true);
     float* to = static_cast<float*>(panel.codes) + first;
     for (size_t k = 0; k < panel.columns; k += kBlock, to += kBlock * panel.tile_columns) {

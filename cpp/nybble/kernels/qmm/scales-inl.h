@@ -66,6 +66,18 @@ void widen_scales(const void* from, ptrdiff_t first, size_t count, size_t availa
   fill_vector(count, to);
 }
 
+/// kScalesPadding values of each of several rows, `stride` values apart, to lines of as many.
+template <class T>
+void widen_lines(const void* from, ptrdiff_t first, ptrdiff_t stride, size_t rows, float* to) {
+  const ScalesTag d;
+  const T* at = static_cast<const T*>(from) + first;
+  for (size_t n = 0; n < rows; ++n, at += stride, to += kScalesPadding) {
+    for (size_t i = 0; i < kScalesPadding; i += hn::Lanes(d)) {
+      hn::Store(load_wide(d, at + i), d, to + i);
+    }
+  }
+}
+
 /// Powers of two: the byte is the exponent of a float; 0 stands for 2^-127, which has none.
 inline void widen_e8m0(const void* from, ptrdiff_t first, size_t count, size_t available,
                        float factor, float* to) {
@@ -172,8 +184,10 @@ class GroupScales {
         rows_ahead_(rows_ahead),
         scales_end_(end_of(w, w.scales_stride)),
         biases_end_(end_of(w, w.biases_stride)) {
-    scales_ = widen_function(w.scales_dtype);
-    biases_ = widen_function(w.biases_dtype);
+    scales_ = widen_function<WidenFunction>(w.scales_dtype);
+    biases_ = widen_function<WidenFunction>(w.biases_dtype);
+    scale_lines_ = widen_function<WidenLines>(w.scales_dtype);
+    bias_lines_ = widen_function<WidenLines>(w.biases_dtype);
     if (w.scale_kind == ScaleKind::kFloatWithBias) {
       scale_bytes_ = static_cast<ptrdiff_t>(size_bytes(w.scales_dtype));
       bias_bytes_ = static_cast<ptrdiff_t>(size_bytes(w.biases_dtype));
@@ -211,6 +225,29 @@ class GroupScales {
     pad(count * repeats, biases);
   }
 
+  /// Scales of up to kScalesPadding groups of several rows as they are, and biases where w has any,
+  /// to lines of kScalesPadding: not row by row where that would take longer than the values.
+  void load_lines(size_t row, size_t rows, size_t first, size_t count, float* scales,
+                  float* biases) const {
+    const auto group = static_cast<ptrdiff_t>(first);
+    const ptrdiff_t scales_at = static_cast<ptrdiff_t>(row) * w_.scales_stride + group;
+    const ptrdiff_t biases_at = static_cast<ptrdiff_t>(row) * w_.biases_stride + group;
+    for (size_t n = 0; n < rows; ++n) fetch_row(row + n + rows_ahead_, first, count);
+    if (count == kScalesPadding && w_.scale_kind == ScaleKind::kFloatWithBias) {
+      scale_lines_(w_.scales, scales_at, w_.scales_stride, rows, scales);
+      bias_lines_(w_.biases, biases_at, w_.biases_stride, rows, biases);
+      return;
+    }
+    for (size_t n = 0; n < rows; ++n) {
+      const auto line = static_cast<ptrdiff_t>(n);
+      load_scales(scales_at + line * w_.scales_stride, count, scales + n * kScalesPadding);
+      if (w_.biases == nullptr) continue;
+      const ptrdiff_t at = biases_at + line * w_.biases_stride;
+      biases_(w_.biases, at, count, static_cast<size_t>(biases_end_ - at),
+              biases + n * kScalesPadding);
+    }
+  }
+
   /// Brings those of `count` groups to the second cache. Inline, or its calls are dropped
   /// (fetch.h).
   HWY_INLINE void fetch_row(size_t row, size_t first, size_t count) const {
@@ -226,11 +263,21 @@ class GroupScales {
   using WidenFunction = void (*)(const void* from, ptrdiff_t first, size_t count, size_t available,
                                  float* to);
 
-  static WidenFunction widen_function(Dtype dtype) {
-    WidenFunction function = nullptr;
+  using WidenLines = void (*)(const void* from, ptrdiff_t first, ptrdiff_t stride, size_t rows,
+                              float* to);
+
+  template <class F>
+  static F widen_function(Dtype dtype) {
+    F function = nullptr;
     visit_dtype(dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
-      if constexpr (std::is_same_v<T, float> || kIsHalf<T>) function = &widen_scales<T>;
+      if constexpr (std::is_same_v<T, float> || kIsHalf<T>) {
+        if constexpr (std::is_same_v<F, WidenLines>) {
+          function = &widen_lines<T>;
+        } else {
+          function = &widen_scales<T>;
+        }
+      }
     });
     return function;
   }
@@ -293,6 +340,8 @@ class GroupScales {
   ptrdiff_t biases_end_;
   WidenFunction scales_;
   WidenFunction biases_;
+  WidenLines scale_lines_;
+  WidenLines bias_lines_;
   ptrdiff_t scale_bytes_ = 1;
   ptrdiff_t bias_bytes_ = 1;
 };

@@ -41,14 +41,17 @@ struct PieceBytes {
   }
 };
 
-/// Digits: with 128 added to each, they are the bytes of the number.
-void store_digits(const int32_t* ordered, const PlanesLayout& layout, PieceBytes& planes) {
+/// With 128 added to each digit, they are the bytes of the number.
+HWY_INLINE uint32_t digits_of(int32_t number, size_t planes) {
   constexpr uint32_t kOffsets[] = {0, 0x80, 0x8080, 0x808080};
-  const uint32_t offset = kOffsets[layout.planes];
+  return (static_cast<uint32_t>(number) + kOffsets[planes]) ^ kOffsets[planes];
+}
+
+void store_digits(const int32_t* ordered, const PlanesLayout& layout, PieceBytes& planes) {
   for (size_t block = 0; block < layout.piece; block += kCodeBlock) {
     uint32_t digits[kCodeBlock];
     for (size_t i = 0; i < kCodeBlock; ++i) {
-      digits[i] = (static_cast<uint32_t>(ordered[block + i]) + offset) ^ offset;
+      digits[i] = digits_of(ordered[block + i], layout.planes);
     }
     for (size_t p = 0; p < layout.planes; ++p) {
       const auto shift = static_cast<uint32_t>(8 * (layout.planes - 1 - p));
@@ -103,10 +106,25 @@ void store_wide(const int32_t* ordered, const PlanesLayout& layout, PieceBytes& 
 
 // NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult)
 
+/// Digits of four neighbours together.
+void store_quads(const int32_t* ordered, const PlanesLayout& layout, int8_t* to) {
+  for (size_t i = 0; i < layout.piece; i += 4, to += layout.quads_apart) {
+    for (size_t j = 0; j < 4; ++j) {
+      const uint32_t digits = digits_of(ordered[i + j], layout.planes);
+      for (size_t p = 0; p < layout.planes; ++p) {
+        to[4 * p + j] = static_cast<int8_t>(digits >> (8 * (layout.planes - 1 - p)));
+      }
+    }
+  }
+}
+
 /// All that x is in piece p.
 void store_piece(const int32_t* numbers, const PlanesLayout& layout, size_t p, int8_t* planes) {
   int32_t ordered[kMaxPiece];
   for (size_t i = 0; i < layout.piece; ++i) ordered[i] = numbers[layout.order[i]];
+  if (layout.quads_apart != 0) {
+    return store_quads(ordered, layout, planes + p * layout.piece / 4 * layout.quads_apart);
+  }
   PieceBytes to{planes + layout.at(p, 0), layout.pieces_at_once * kCodeBlock};
   if (layout.wide) return store_wide(ordered, layout, to);
   store_digits(ordered, layout, to);
@@ -140,6 +158,17 @@ RoundedEntry round_entry(const float* x, const PlanesLayout& layout, int32_t* nu
   return {scale, rounded.residual, rounded.exact && enough};
 }
 
+/// The digit sums of entry e of a row.
+void store_digit_sums(const int32_t* numbers, int32_t sum, const PlanesLayout& layout, size_t e,
+                      PlanesRow& row) {
+  int32_t last = 0;
+  if (layout.planes == 3) {
+    for (size_t i = 0; i < layout.entry; ++i) last += static_cast<int8_t>(numbers[i] & 0xff);
+  }
+  row.high_sums[e] = layout.planes == 3 ? (sum - last) / 256 : sum;
+  row.low_sums[e] = last;
+}
+
 void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow& row) {
   HWY_ALIGN int32_t numbers[kMaxPiece];
   const size_t pieces = columns / layout.piece;
@@ -161,6 +190,7 @@ void split(const float* x, size_t columns, const PlanesLayout& layout, PlanesRow
       int32_t sum = 0;
       for (size_t i = 0; i < layout.entry; ++i) sum += part[i];
       sums[e] = static_cast<float>(sum) * rounded.scale;
+      if (layout.quads_apart != 0) store_digit_sums(part, sum, layout, p * entries + e, row);
       tame = tame && rounded.tame;
       if (std::isnan(rounded.scale)) nan = rounded.scale;
     }
