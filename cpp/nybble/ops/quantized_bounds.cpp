@@ -1,6 +1,7 @@
 #include "nybble/ops/quantized_bounds.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace nybble {
@@ -109,35 +110,37 @@ void BlockJudge::add(const TilePanel& panel, size_t j) {
 
 void BlockJudge::finish(size_t first_row, uint8_t* doubtful) {
   bounds_kernels()->finish_w(w_.of, x_.panels(), x_.groups(), worst_.of);
-  for (size_t i = 0; i < rows_; ++i) {
-    const size_t row = first_row + i;
-    doubtful[i] =
-        !panels_within(row, worst_.of) && !panels_within(row, w_.of) && !groups_within(row);
+  std::fill_n(doubtful, rows_, uint8_t{1});
+  // From what costs least to what proves most.
+  keep_doubtful(first_row, false, worst_.of, doubtful);
+  keep_doubtful(first_row, false, w_.of, doubtful);
+  keep_doubtful(first_row, true, w_.of, doubtful);
+}
+
+void BlockJudge::keep_doubtful(size_t first_row, bool by_groups, const BoundsOfW& w,
+                               uint8_t* doubtful) const {
+  std::array<size_t, kBoundsRows> rows;
+  for (size_t next = 0; next < rows_;) {
+    size_t count = 0;
+    for (; next < rows_ && count < kBoundsRows; ++next) {
+      if (doubtful[next] != 0) rows[count++] = next;
+    }
+    if (count == 0) return;
+    BoundsTask task{.parts = by_groups ? x_.groups() : x_.panels(),
+                    .groups = x_.groups(),
+                    .x = {},
+                    .sums = by_groups ? w.group_sums : w.sums,
+                    .norms = by_groups ? w.group_norms : w.norms,
+                    .squares = w.squares,
+                    .columns = w.columns,
+                    .deviations_per_bound = x_.deviations_per_bound()};
+    for (size_t i = 0; i < kBoundsRows; ++i) {
+      const size_t row = first_row + rows[std::min(i, count - 1)];
+      task.x[i] = {by_groups ? x_.of_groups(row) : x_.of_panels(row), x_.squares(row)};
+    }
+    const unsigned within = bounds_kernels()->rows_within(task);
+    for (size_t i = 0; i < count; ++i) doubtful[rows[i]] = (within >> i & 1) == 0 ? 1 : 0;
   }
-}
-
-bool BlockJudge::panels_within(size_t row, const BoundsOfW& w) const {
-  return bounds_kernels()->all_within({.parts = x_.panels(),
-                                       .groups = x_.groups(),
-                                       .x = x_.of_panels(row),
-                                       .squares_of_x = x_.squares(row),
-                                       .sums = w.sums,
-                                       .norms = w.norms,
-                                       .squares = w.squares,
-                                       .columns = w.columns,
-                                       .deviations_per_bound = x_.deviations_per_bound()});
-}
-
-bool BlockJudge::groups_within(size_t row) const {
-  return bounds_kernels()->all_within({.parts = x_.groups(),
-                                       .groups = x_.groups(),
-                                       .x = x_.of_groups(row),
-                                       .squares_of_x = x_.squares(row),
-                                       .sums = w_.of.group_sums,
-                                       .norms = w_.of.group_norms,
-                                       .squares = w_.of.squares,
-                                       .columns = w_.of.columns,
-                                       .deviations_per_bound = x_.deviations_per_bound()});
 }
 
 }  // namespace nybble

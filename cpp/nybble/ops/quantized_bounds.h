@@ -68,8 +68,9 @@ class BlockJudge {
     Bounds(const BoundsOfX& x, size_t columns);
   };
 
-  bool panels_within(size_t row, const BoundsOfW& w) const;
-  bool groups_within(size_t row) const;
+  /// Leaves of the rows that are doubtful those of which w, panel by panel or group by group, does
+  /// not prove that they are not.
+  void keep_doubtful(size_t first_row, bool by_groups, const BoundsOfW& w, uint8_t* doubtful) const;
 
   const BoundsOfX& x_;
   size_t rows_;

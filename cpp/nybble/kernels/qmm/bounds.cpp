@@ -11,6 +11,7 @@
 #include "hwy/highway.h"
 #include "nybble/kernels/simd/dot8-inl.h"
 #include "nybble/kernels/simd/pin-inl.h"
+#include "nybble/kernels/simd/registers-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace nybble::HWY_NAMESPACE {
@@ -311,67 +312,90 @@ bool is_within(const BoundsTask& task, Floats variance, Floats size) {
 
 /// kVectors vectors of columns from `column` on.
 template <size_t kVectors>
-bool columns_within(const BoundsTask& task, size_t column) {
+HWY_INLINE unsigned columns_within(const BoundsTask& task, size_t column) {
   const FloatsTag d;
-  Floats variance[kVectors];
-  Floats size[kVectors];
+  Floats variance[kBoundsRows][kVectors];
+  Floats size[kBoundsRows][kVectors];
 #pragma GCC unroll 4
-  for (size_t v = 0; v < kVectors; ++v) variance[v] = size[v] = hn::Zero(d);
+  for (size_t i = 0; i < kBoundsRows; ++i) {
+#pragma GCC unroll 2
+    for (size_t v = 0; v < kVectors; ++v) variance[i][v] = size[i][v] = hn::Zero(d);
+  }
   const float* squares = task.squares + column;
   for (size_t g = 0; g < task.groups; ++g, squares += task.columns) {
-    const auto square = hn::Set(d, task.squares_of_x[g]);
-#pragma GCC unroll 4
+#pragma GCC unroll 2
     for (size_t v = 0; v < kVectors; ++v) {
-      variance[v] = hn::MulAdd(square, hn::LoadU(d, squares + v * hn::Lanes(d)), variance[v]);
+      const auto square = hn::LoadU(d, squares + v * hn::Lanes(d));
+#pragma GCC unroll 4
+      for (size_t i = 0; i < kBoundsRows; ++i) {
+        variance[i][v] = hn::MulAdd(hn::Set(d, task.x[i].squares[g]), square, variance[i][v]);
+      }
     }
   }
   for (size_t p = 0; p < task.parts; ++p) {
-    const auto threshold = hn::Set(d, task.x[p].threshold);
-    const auto shortfall = hn::Set(d, task.x[p].shortfall);
-#pragma GCC unroll 4
+#pragma GCC unroll 2
     for (size_t v = 0; v < kVectors; ++v) {
       const size_t at = p * task.columns + column + v * hn::Lanes(d);
-      const auto sum = hn::Mul(threshold, hn::LoadU(d, task.sums + at));
-      const auto part = hn::NegMulAdd(shortfall, hn::LoadU(d, task.norms + at), sum);
-      size[v] = hn::Add(size[v], hn::Max(part, hn::Zero(d)));
+      const auto sum = hn::LoadU(d, task.sums + at);
+      const auto norm = hn::LoadU(d, task.norms + at);
+#pragma GCC unroll 4
+      for (size_t i = 0; i < kBoundsRows; ++i) {
+        const ThresholdOfX& x = task.x[i].parts[p];
+        const auto promised = hn::Mul(hn::Set(d, x.threshold), sum);
+        const auto part = hn::NegMulAdd(hn::Set(d, x.shortfall), norm, promised);
+        size[i][v] = hn::Add(size[i][v], hn::Max(part, hn::Zero(d)));
+      }
     }
   }
-  bool within = true;
+  unsigned within = 0;
 #pragma GCC unroll 4
-  for (size_t v = 0; v < kVectors; ++v) within = within && is_within(task, variance[v], size[v]);
+  for (size_t i = 0; i < kBoundsRows; ++i) {
+    bool row = true;
+#pragma GCC unroll 2
+    for (size_t v = 0; v < kVectors; ++v) row = row && is_within(task, variance[i][v], size[i][v]);
+    within |= row ? 1u << i : 0u;
+  }
   return within;
 }
 
 /// A single column: lanes are groups.
-bool column_within(const BoundsTask& task) {
+bool column_within(const BoundsTask& task, const BoundsOfRow& x) {
   const FloatsTag d;
   auto products = hn::Zero(d);
   size_t g = 0;
   for (; g + hn::Lanes(d) <= task.groups; g += hn::Lanes(d)) {
-    products =
-        hn::MulAdd(hn::LoadU(d, task.squares_of_x + g), hn::LoadU(d, task.squares + g), products);
+    products = hn::MulAdd(hn::LoadU(d, x.squares + g), hn::LoadU(d, task.squares + g), products);
   }
   float variance = sum_of(products);
-  for (; g < task.groups; ++g) variance += task.squares_of_x[g] * task.squares[g];
+  for (; g < task.groups; ++g) variance += x.squares[g] * task.squares[g];
   float size = 0.0f;
   for (size_t p = 0; p < task.parts; ++p) {
-    const ThresholdOfX& x = task.x[p];
-    size += HWY_MAX(x.threshold * task.sums[p] - x.shortfall * task.norms[p], 0.0f);
+    const ThresholdOfX& of = x.parts[p];
+    size += HWY_MAX(of.threshold * task.sums[p] - of.shortfall * task.norms[p], 0.0f);
   }
   return is_within(task, hn::Set(d, variance), hn::Set(d, size));
 }
 
-bool all_within(const BoundsTask& task) {
-  if (task.columns == 1) return column_within(task);
+unsigned rows_within(const BoundsTask& task) {
+  constexpr unsigned kAll = (1u << kBoundsRows) - 1;
+  unsigned within = kAll;
+  if (task.columns == 1) {
+    for (size_t i = 0; i < kBoundsRows; ++i) {
+      if (!column_within(task, task.x[i])) within &= ~(1u << i);
+    }
+    return within;
+  }
+  // Sums of 4 rows and 2 vectors are 16, half of the registers where there are 32.
+  constexpr size_t kAtOnce = kVectorRegisters == 32 ? 2 : 1;
   constexpr size_t kLanes = hn::MaxLanes(FloatsTag());
   size_t column = 0;
-  for (; column + 4 * kLanes <= task.columns; column += 4 * kLanes) {
-    if (!columns_within<4>(task, column)) return false;
+  for (; column + kAtOnce * kLanes <= task.columns && within != 0; column += kAtOnce * kLanes) {
+    within &= columns_within<kAtOnce>(task, column);
   }
-  for (; column < task.columns; column += kLanes) {
-    if (!columns_within<1>(task, column)) return false;
+  for (; column < task.columns && within != 0; column += kLanes) {
+    within &= columns_within<1>(task, column);
   }
-  return true;
+  return within;
 }
 
 }  // namespace
@@ -380,7 +404,7 @@ const BoundsKernels* bounds_table() {
   static constexpr BoundsKernels kernels{.threshold_of_x = &threshold_of_x,
                                          .bounds_of_w = &bounds_of_w,
                                          .finish_w = &finish_w,
-                                         .all_within = &all_within};
+                                         .rows_within = &rows_within};
   return &kernels;
 }
 

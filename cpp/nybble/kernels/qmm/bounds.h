@@ -17,6 +17,7 @@
 // Of normal x and w the first is about half of sum |x * w|; where half of x is 0 or a product of
 // two normal numbers, a tenth to a quarter.
 
+#include <array>
 #include <cstddef>
 
 #include "nybble/kernels/qmm/codec_kernels.h"
@@ -45,16 +46,24 @@ struct BoundsOfW {
 /// smaller for it, and squares and their products stay in float's range.
 inline constexpr float kLeastPart = 0x1p-30f;
 
-/// A row of x and some of w, in parts that are panels or groups. Units cancel; they have to be such
+/// Rows of x that are compared with w together, so that w's numbers are loaded once for all.
+inline constexpr size_t kBoundsRows = 4;
+
+/// What is known of a row of x.
+struct BoundsOfRow {
+  const ThresholdOfX* parts;
+  const float* squares;  // [groups]: sum residual^2
+};
+
+/// Rows of x and some of w, in parts that are panels or groups. Units cancel; they have to be such
 /// that squares stay in float's range.
 struct BoundsTask {
   size_t parts;
   size_t groups;
-  const ThresholdOfX* x;      // [parts]
-  const float* squares_of_x;  // [groups]: sum residual^2
-  const float* sums;          // [parts][columns]
-  const float* norms;         // [parts][columns]
-  const float* squares;       // [groups][columns]
+  std::array<BoundsOfRow, kBoundsRows> x;
+  const float* sums;     // [parts][columns]
+  const float* norms;    // [parts][columns]
+  const float* squares;  // [groups][columns]
   size_t columns;
   float deviations_per_bound;  // so many standard deviations / what they may be of sum |x * w|
 };
@@ -69,8 +78,8 @@ struct BoundsKernels {
   /// Puts every column into a unit of its own, and into `worst` one that is no better than any:
   /// where it is within the contract, no other need be looked at. It has no groups' sums and norms.
   void (*finish_w)(const BoundsOfW& w, size_t panels, size_t groups, const BoundsOfW& worst);
-  /// Whether the errors of all products are within the contract.
-  bool (*all_within)(const BoundsTask& task);
+  /// Bit i: whether the errors of all products of row i are within the contract.
+  unsigned (*rows_within)(const BoundsTask& task);
 };
 /// Those of the instruction set in use; nullptr on the scalar one, which has no tiles of numbers.
 const BoundsKernels* bounds_kernels();
