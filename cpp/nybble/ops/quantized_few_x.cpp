@@ -99,13 +99,24 @@ void FewRows::make_tiles() {
   }
 }
 
-/// The tile of a row of all batches' rows.
-const FewRows::Tile& FewRows::tile_of(size_t row) const {
+/// A row of all batches' rows goes to its tile.
+void FewRows::split_for_tile(SplitRow split_into, size_t row, const float* x) {
   const size_t in_batch = row % work_.rows;
-  size_t t = in_batch * tiles_per_batch_ / work_.rows;
-  const Tile* tiles = &tile(row / work_.rows, 0);
-  while (in_batch >= tiles[t].first_row + tiles[t].rows) ++t;
-  return tiles[t];
+  // The last tile that begins at or before it.
+  const Tile& of = tile(row / work_.rows, ((in_batch + 1) * tiles_per_batch_ - 1) / work_.rows);
+  const size_t at = in_batch - of.first_row;
+  PlanesLayout layout = layout_;
+  layout.quads_apart = of.rows * layout.planes * 4;
+  PlanesRow& to = planes_[row];
+  to.planes = of.digits + at * layout.planes * 4;
+  split_into(x, work_.inner, layout, to);
+  for (size_t e = 0; e < work_.inner / layout.entry; ++e) {
+    of.entries[e * of.rows + at] = {.scale = to.scales[e],
+                                    .sum = to.sums[e],
+                                    .residual = to.residuals[e],
+                                    .high = to.high_sums[e],
+                                    .low = to.low_sums[e]};
+  }
 }
 
 void FewRows::split() {
@@ -150,22 +161,8 @@ void FewRows::split() {
     to.high_sums = reinterpret_cast<int32_t*>(to.residuals + padded);
     to.low_sums = to.high_sums + padded;
     to.wild = reinterpret_cast<uint32_t*>(to.low_sums + padded);
+    if (in_tiles) return split_for_tile(split_into, row, x);
     PlanesLayout layout = layout_;
-    if (in_tiles) {
-      const Tile& tile = tile_of(row);
-      const size_t at = row % work_.rows - tile.first_row;
-      layout.quads_apart = tile.rows * layout.planes * 4;
-      to.planes = tile.digits + at * layout.planes * 4;
-      split_into(x, work_.inner, layout, to);
-      for (size_t e = 0; e < entries; ++e) {
-        tile.entries[e * tile.rows + at] = {.scale = to.scales[e],
-                                            .sum = to.sums[e],
-                                            .residual = to.residuals[e],
-                                            .high = to.high_sums[e],
-                                            .low = to.low_sums[e]};
-      }
-      return;
-    }
     layout.wide =
         kernels_->has_wide[layout.planes] && row % work_.rows < work_.rows / kWideRows * kWideRows;
     split_into(x, work_.inner, layout, to);

@@ -49,12 +49,11 @@ class FewRows {
  private:
   bool takes_planes() const;
   size_t plane_count() const;
-  bool takes_tiles() const;
   template <class F>
   void for_all_rows(F&& f);
   void split();
   void make_tiles();
-  const Tile& tile_of(size_t row) const;
+  void split_for_tile(SplitRow split_into, size_t row, const float* x);
   bool any_wild() const;
   bool all_wild() const;
   void reorder();

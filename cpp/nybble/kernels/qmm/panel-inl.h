@@ -178,42 +178,35 @@ HWY_INLINE void store_floats(const uint8_t (*bytes)[kBlock], size_t half, const 
   }
 }
 
-/// kRows rows of w from a column on, as many as there are: past the last one the last again, of
-/// which nobody reads what becomes.
-template <size_t kRows>
-struct PanelRows {
-  const uint8_t* codes[kRows];
-  const uint8_t* ends[kRows];
-  size_t row[kRows];
+/// 8 rows of w from a column on, as many as there are: past the last one the last again, of which
+/// nobody reads what becomes.
+struct EightRows {
+  const uint8_t* codes[8];
+  const uint8_t* ends[8];
+  size_t row[8];
 
   template <class Codec>
-  static PanelRows of(const TilePanel& panel, size_t first) {
+  static EightRows of(const TilePanel& panel, size_t first) {
     const PackedMatrix& w = *panel.w;
-    PanelRows rows;
-    for (size_t n = 0; n < kRows; ++n) {
+    EightRows rows;
+    for (size_t n = 0; n < 8; ++n) {
       rows.row[n] = panel.first_row + HWY_MIN(first + n, panel.rows - 1);
       const auto* codes = reinterpret_cast<const uint8_t*>(
           w.codes + static_cast<ptrdiff_t>(rows.row[n]) * w.codes_stride);
       rows.codes[n] = codes + panel.first_column * Codec::kBits / 8;
       rows.ends[n] = codes + w.columns * Codec::kBits / 8;
+      // The next panel's: no hardware follows so many rows of so few lines each. Unpacking to
+      // floats took 1.3 times as long without.
+      const size_t bytes = panel.columns * Codec::kBits / 8;
+      for (size_t line = 0; line < bytes; line += 64) hwy::Prefetch(rows.codes[n] + bytes + line);
     }
     return rows;
-  }
-
-  /// The next panel's: no hardware follows so many rows of so few lines each. Unpacking to floats
-  /// took 1.3 times as long without.
-  template <class Codec>
-  HWY_INLINE void fetch_next(const TilePanel& panel) const {
-    const size_t bytes = panel.columns * Codec::kBits / 8;
-    for (const uint8_t* row : codes) {
-      for (size_t line = 0; line < bytes; line += 64) hwy::Prefetch(row + bytes + line);
-    }
   }
 
   /// The next block of every row as bytes.
   template <class Codec>
   HWY_INLINE void next_block(uint8_t (*bytes)[kBlock]) {
-    for (size_t n = 0; n < kRows; ++n) {
+    for (size_t n = 0; n < 8; ++n) {
       CodesVector vectors[kBlockVectors];
       Codec::load(codes[n], ends[n], vectors);
       for (size_t v = 0; v < kBlockVectors; ++v) {
@@ -223,8 +216,6 @@ struct PanelRows {
     }
   }
 };
-
-using EightRows = PanelRows<8>;
 
 /// Scales, rests and zeros of 8 rows, group after group. Without zeros the rests are the biases.
 template <class Codec>
@@ -294,7 +285,6 @@ void unpack_numbers(const TilePanel& panel) {
   const uint8_t* places = pair_places(group);
   for (size_t first = 0; first < panel.tile_columns; first += 8) {
     EightRows rows = EightRows::of<Codec>(panel, first);
-    rows.fetch_next<Codec>(panel);
     const EightScales<Codec> scales(panel, rows, first, true);
     alignas(32) int16_t zeros[kMaxPanelGroups][16];
     for (size_t g = 0; g < panel.columns / group; ++g) {
@@ -316,7 +306,6 @@ void unpack_bytes(const TilePanel& panel) {
   const uint8_t* places = quad_places(panel.w->group_size);
   for (size_t first = 0; first < panel.tile_columns; first += 8) {
     EightRows rows = EightRows::of<Codec>(panel, first);
-    rows.fetch_next<Codec>(panel);
     const EightScales<Codec> scales(panel, rows, first, false);
     auto* to = static_cast<uint8_t*>(panel.codes) + 4 * first;
     for (size_t k = 0; k < panel.columns; k += kBlock, to += kBlock * panel.tile_columns) {
@@ -333,7 +322,6 @@ void unpack_floats(const TilePanel& panel) {
   const size_t group = panel.w->group_size;
   for (size_t first = 0; first < panel.tile_columns; first += 8) {
     EightRows rows = EightRows::of<Codec>(panel, first);
-    rows.fetch_next<Codec>(panel);
     const EightScales<Codec> scales(panel, rows, first, true);
     float* to = static_cast<float*>(panel.codes) + first;
     for (size_t k = 0; k < panel.columns; k += kBlock, to += kBlock * panel.tile_columns) {
