@@ -72,6 +72,11 @@ struct GuardedCase : QuantizedCase {
   }
 };
 
+/// Columns of four groups, or of four blocks where these are larger.
+inline size_t case_columns(const Quantization& q) {
+  return 4 * std::max<size_t>(static_cast<size_t>(q.group_size), kCodeBlock);
+}
+
 /// All codes that are farthest from the one next to the weight 0, which is the largest or the
 /// least.
 inline void set_extreme_codes(GuardedCase& c, bool zero_is_largest) {

@@ -64,8 +64,7 @@ struct WPanel {
             .rests = rests.data(),
             .largest = largest.data(),
             .zeros = codec_kernels(w)->digits_have_zeros ? zeros.data() : nullptr,
-            .offsets = offsets.data(),
-            .rows_ahead = 0};
+            .offsets = offsets.data()};
   }
 };
 

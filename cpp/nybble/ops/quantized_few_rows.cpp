@@ -95,8 +95,7 @@ struct RowsOfW {
                     .rests = rests,
                     .largest = largest,
                     .zeros = zeros,
-                    .offsets = nullptr,
-                    .rows_ahead = kFewTileColumns};
+                    .offsets = nullptr};
     const size_t part = std::min(kMaxPanelGroups * w.group_size, kMostPartColumns);
     for (size_t first = 0; first < work.inner; first += part) {
       const size_t last = std::min(first + part, work.inner);

@@ -127,19 +127,13 @@ void FewRows::split() {
   layout_ = {.planes = plane_count(),
              .piece = piece,
              .entry = std::min(group, piece),
-             .order = piece == kCodeBlock ? kernels_->byte_order : kernels_->pair_order,
+             .order = in_tiles              ? kernels_->few_order
+                      : piece == kCodeBlock ? kernels_->byte_order
+                                            : kernels_->pair_order,
              .whole_sums = kernels_->whole_sums,
-             .pieces_at_once = kernels_->pieces_at_once,
+             .pieces_at_once = in_tiles ? 1 : kernels_->pieces_at_once,
              .wide = false};
-  if (in_tiles) {
-    for (size_t i = 0; i < order_.size(); ++i) {
-      const size_t at = i % kCodeBlock;
-      order_[i] = static_cast<uint8_t>(i - at + kernels_->few_order[at]);
-    }
-    layout_.order = order_.data();
-    layout_.pieces_at_once = 1;
-    make_tiles();
-  }
+  if (in_tiles) make_tiles();
   const size_t count = work_.batches * work_.rows;
   const size_t entries = work_.inner / layout_.entry;
   const size_t padded = divide_up(entries, kScalesPadding) * kScalesPadding;

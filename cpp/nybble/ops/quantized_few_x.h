@@ -2,7 +2,6 @@
 
 // A few rows of x as they are multiplied. Internal to ops.
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -62,7 +61,6 @@ class FewRows {
   const CodecKernels* kernels_;
   FloatRows rows_;
   PlanesLayout layout_{};
-  std::array<uint8_t, 2 * kCodeBlock> order_{};
   bool has_planes_ = false;
   std::vector<PlanesRow> planes_;
   size_t tiles_per_batch_ = 0;

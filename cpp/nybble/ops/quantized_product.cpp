@@ -99,10 +99,11 @@ void multiply_blocks_by_columns(const QuantizedWork& work) {
 /// Whether planes of digits are faster than tiles of many rows, or keep the contract better: those
 /// of 16-bit x judge their products.
 bool is_few(const QuantizedWork& work, bool transpose) {
-  const bool in_three_planes = transpose && work.x.dtype() == Dtype::kFloat32 &&
-                               matmul_precision() != MatmulPrecision::kMedium &&
-                               !takes_few_tiles(work, block_kernels(work));
-  return work.rows <= (in_three_planes ? kFewFloatRows : kFewRows);
+  if (work.rows <= kFewFloatRows) return true;
+  if (work.rows > kFewRows) return false;
+  return !transpose || work.x.dtype() != Dtype::kFloat32 ||
+         matmul_precision() == MatmulPrecision::kMedium ||
+         takes_few_tiles(work, block_kernels(work));
 }
 
 /// x with the dimensions before the last two joined to one.

@@ -214,8 +214,7 @@ void multiply_block(const QuantizedWork& work, const Arithmetic& arithmetic, con
                      .rests = rests,
                      .largest = rests + 2 * scales_count,
                      .zeros = has_zeros ? offsets + scales_count : nullptr,
-                     .offsets = offsets,
-                     .rows_ahead = 0};
+                     .offsets = offsets};
   };
   for (size_t k = 0; k < work.inner; k += order.columns) {
     for (size_t j = 0; j < block.columns; j += tile_columns) {

@@ -116,10 +116,6 @@ std::vector<float> normal_rows(size_t rows, size_t columns, size_t digits, bool 
   return x;
 }
 
-size_t case_columns(const Quantization& q) {
-  return 4 * std::max<size_t>(static_cast<size_t>(q.group_size), kCodeBlock);
-}
-
 TEST_P(DigitTileOnTarget, PanelsHoldTheWeights) {
   for_all_digits([](const Quantization& q, const CodecKernels& codec, const Tiles& of) {
     const size_t columns = case_columns(q), tile = of.columns;

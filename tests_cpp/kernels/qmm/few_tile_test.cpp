@@ -63,8 +63,7 @@ struct WordsOfW {
                           .rests = rests.data(),
                           .largest = largest.data(),
                           .zeros = zeros.data(),
-                          .offsets = nullptr,
-                          .rows_ahead = kFewTileColumns};
+                          .offsets = nullptr};
     codec.unpack_words(panel);
     codec.unpack_scales(panel);
   }
@@ -99,13 +98,9 @@ struct DigitsOfX {
         planes(plane_count),
         entry(std::min<size_t>(static_cast<size_t>(q.group_size), 2 * kCodeBlock)),
         entries(columns / entry),
-        order(std::max(entry, kCodeBlock)),
+        order(codec.few_order, codec.few_order + std::max(entry, kCodeBlock)),
         digits(columns * rows * planes),
         x_entries(entries * rows) {
-    for (size_t i = 0; i < order.size(); ++i) {
-      const size_t at = i % kCodeBlock;
-      order[i] = static_cast<uint8_t>(i - at + codec.few_order[at]);
-    }
     for (size_t m = 0; m < rows; ++m) {
       std::vector<float> scales(entries), sums(entries), residuals(entries);
       std::vector<int32_t> high(entries), low(entries);
@@ -143,10 +138,6 @@ struct DigitsOfX {
     return value;
   }
 };
-
-size_t case_columns(const Quantization& q) {
-  return 4 * std::max<size_t>(static_cast<size_t>(q.group_size), kCodeBlock);
-}
 
 /// bfloat16 where there are two planes.
 std::vector<float> x_for(size_t planes, size_t count) {

@@ -34,7 +34,7 @@ const CodecKernels* codec_kernels_of() {
 template <class Codec>
 const CodecKernels* codec_kernels_of() {
   static constexpr BlockOrder kFloatOrder = float_order<Codec>();
-  static constexpr BlockOrder kFewOrder = few_order<Codec>();
+  static constexpr PairOrder kFewOrder = few_order<Codec>();
   static constexpr CodecKernels kernels = [] {
     CodecKernels table{};
     if constexpr (kHasPlanes<Codec>) {

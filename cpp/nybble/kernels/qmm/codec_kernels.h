@@ -328,9 +328,6 @@ struct TilePanel {
   // what is to be added to the codes, and no offsets.
   int32_t* zeros;
   int32_t* offsets;
-  // With digits, words and scales: these columns of so many rows on are fetched; 0: the columns
-  // behind these.
-  size_t rows_ahead;
 };
 
 /// c[i * c_stride + j] += sum_k x[i,k] * w[j,k], all tile_rows x tile_columns of it.
@@ -427,7 +424,7 @@ struct CodecKernels {
   /// Of bytes whose products by 127 fit the sums there are; 0 if not even one does.
   size_t run_quads;
   FewCodes few_codes;
-  const uint8_t* few_order;    // [32]: the place within a block of the code that FewTile's x meets
+  const uint8_t* few_order;  // [64]: the place within two blocks of the code that FewTile's x meets
   const uint8_t* byte_order;   // [32]: the place within a block of the code in byte i
   const uint8_t* pair_order;   // [64]: likewise in two blocks, which planes of 64 columns go by
   const uint8_t* float_order;  // [32]: the place within a block of float i

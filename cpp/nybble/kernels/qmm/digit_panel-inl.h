@@ -41,11 +41,12 @@ constexpr FewCodes few_codes() {
   return std::is_same_v<Codec, E2m1Codes> ? FewCodes::kE2m1 : FewCodes::kNibbles;
 }
 template <class Codec>
-constexpr BlockOrder few_order() {
-  if (Codec::kBits != 4) return Codec::kOrder;
-  BlockOrder order{};
-  for (size_t i = 0; i < kBlock; ++i) {
-    order[i] = static_cast<uint8_t>(i / 8 * 8 + i % 4 * 2 + i / 4 % 2);
+constexpr PairOrder few_order() {
+  PairOrder order{};
+  for (size_t i = 0; i < order.size(); ++i) {
+    const size_t in_words = i / 8 * 8 + i % 4 * 2 + i / 4 % 2;
+    const size_t in_block = i / kBlock * kBlock + Codec::kOrder[i % kBlock];
+    order[i] = static_cast<uint8_t>(Codec::kBits == 4 ? in_words : in_block);
   }
   return order;
 }
@@ -101,7 +102,8 @@ HWY_INLINE void transpose_lanes(ColumnsVector* lines) {
 /// What a panel holds: codes less their zeros, which are bytes with a sign, or as they are.
 enum class PanelCodes { kCentered, kWhole };
 
-/// 16 rows of w of a panel.
+/// 16 rows of w of a panel. Fetched are the columns behind it, or of codes as they are, which are
+/// read rows first, the same columns of the next 16 rows.
 template <class Codec, PanelCodes kCodes>
 class SixteenRows {
  public:
@@ -111,16 +113,15 @@ class SixteenRows {
         groups_(panel.columns / panel.w->group_size),
         rows_(HWY_MIN(panel.rows - HWY_MIN(first, panel.rows - 1), size_t{kColumnsLanes})),
         stride_bytes_(panel.w->codes_stride * ptrdiff_t{sizeof(uint32_t)}),
-        ahead_bytes_(panel.rows_ahead != 0
-                         ? static_cast<ptrdiff_t>(panel.rows_ahead) * stride_bytes_
-                         : static_cast<ptrdiff_t>(bytes_of(panel.columns))) {}
+        ahead_bytes_(kIsCentered ? static_cast<ptrdiff_t>(bytes_of(panel.columns))
+                                 : static_cast<ptrdiff_t>(kColumnsLanes) * stride_bytes_) {}
 
   /// Scales, rests and what else there is of every group: a row of w in a lane.
   void load_scales() {
     const ColumnsTag d;
     const FloatTag df;
     const hn::Repartition<int32_t, ColumnsTag> di;
-    const GroupScales group_scales(*panel_.w, panel_.rows_ahead != 0 ? panel_.rows_ahead : 4);
+    const GroupScales group_scales(*panel_.w, kColumnsLanes);
     alignas(64) float scales[kColumnsLanes][kScalesPadding];
     alignas(64) float biases[kColumnsLanes][kScalesPadding];
     group_scales.load_lines(row(), rows_, panel_.first_column / panel_.w->group_size, groups_,
@@ -130,18 +131,21 @@ class SixteenRows {
     for (size_t n = 0; n < kColumnsLanes; ++n) {
       const size_t line = HWY_MIN(n, rows_ - 1);
       scale_columns[n] = hn::BitCast(d, hn::Load(df, scales[line]));
-      bias_columns[n] = hn::BitCast(d, hn::Load(df, biases[line]));
+      if constexpr (!kSameZeros<Codec>)
+        bias_columns[n] = hn::BitCast(d, hn::Load(df, biases[line]));
     }
     transpose_lanes(scale_columns);
-    const bool has_biases = panel_.w->biases != nullptr;
-    if (has_biases) transpose_lanes(bias_columns);
+    if constexpr (!kSameZeros<Codec>) transpose_lanes(bias_columns);
     for (size_t g = 0; g < groups_; ++g) {
       const auto scale = hn::Mul(hn::BitCast(df, scale_columns[g]), hn::Set(df, Codec::kStep));
-      const auto bias = has_biases ? hn::BitCast(df, bias_columns[g])
-                                   : hn::Mul(scale, hn::Set(df, -Codec::kZero));
-      auto minus_zero = minus_zero_codes(df, scale, bias, Codec::kLargest);
-      if constexpr (kSameZeros<Codec>) minus_zero = hn::Set(di, -int32_t{kMiddle});
-      const auto rest = has_biases ? rests_of_biases(df, scale, bias, minus_zero) : hn::Zero(df);
+      auto bias = hn::Mul(scale, hn::Set(df, -Codec::kZero));
+      auto minus_zero = hn::Set(di, -int32_t{kMiddle});
+      auto rest = hn::Zero(df);
+      if constexpr (!kSameZeros<Codec>) {
+        bias = hn::BitCast(df, bias_columns[g]);
+        minus_zero = minus_zero_codes(df, scale, bias, Codec::kLargest);
+        rest = rests_of_biases(df, scale, bias, minus_zero);
+      }
       hn::StoreU(scale, df, panel_.scales + at(g));
       hn::StoreU(rest, df, panel_.rests + at(g));
       hn::StoreU(largest_weights(df, scale, bias, float{Codec::kLargest}), df,
@@ -346,17 +350,13 @@ void unpack_digits(const TilePanel& panel) {
 /// Codes as FewTile takes them.
 template <class Codec>
 void unpack_words(const TilePanel& panel) {
-  for (size_t first = 0; first < panel.tile_columns; first += kColumnsLanes) {
-    SixteenRows<Codec, PanelCodes::kWhole>(panel, first).store_codes();
-  }
+  SixteenRows<Codec, PanelCodes::kWhole>(panel, 0).store_codes();
 }
 
 /// What belongs to these.
 template <class Codec>
 void unpack_scales(const TilePanel& panel) {
-  for (size_t first = 0; first < panel.tile_columns; first += kColumnsLanes) {
-    SixteenRows<Codec, PanelCodes::kWhole>(panel, first).load_scales();
-  }
+  SixteenRows<Codec, PanelCodes::kWhole>(panel, 0).load_scales();
 }
 
 #endif  // VNNI
